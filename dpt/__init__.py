@@ -1,0 +1,1 @@
+"""Dense prediction transformers: relative depth of single images."""

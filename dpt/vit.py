@@ -1,0 +1,257 @@
+"""Vision transformers (timm's) as DPT backbones: an image to four maps of falling resolution.
+
+"Vision Transformers for Dense Prediction", Ranftl et al., 2021, section 3.1.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+WEIGHT_STANDARDISATIONS = ("timm045", "timm")
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """Sizes of one backbone; `taps` are the blocks (0-based) whose tokens leave it."""
+
+    net_size_px: int
+    width: int
+    depth: int
+    heads: int
+    taps: tuple[int, ...]
+    channels: tuple[int, int, int, int]
+    features: int = 256
+    resnet_stem: bool = False
+    classifier: bool = True
+
+
+BACKBONES = {
+    "vitb_rn50_384": BackboneSpec(
+        384, 768, 12, 12, taps=(8, 11), channels=(256, 512, 768, 768), resnet_stem=True
+    ),
+    "vitl16_384": BackboneSpec(
+        384, 1024, 24, 16, taps=(5, 11, 17, 23), channels=(256, 512, 1024, 1024)
+    ),
+    "vit_small_shapes": BackboneSpec(
+        256,
+        192,
+        8,
+        3,
+        taps=(1, 3, 5, 7),
+        channels=(48, 96, 192, 192),
+        features=64,
+        classifier=False,
+    ),
+}
+
+
+class StandardisedConv2d(nn.Conv2d):
+    """Convolution with standardised weights and TensorFlow's "SAME" padding.
+
+    "Micro-Batch Training with Batch-Channel Normalization and Weight Standardization", Qiao et
+    al., 2019. timm 0.4.5, with which the published hybrid was trained, adds 1e-5 to the standard
+    deviation; later versions add 1e-8 to the variance.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = False,
+        *,
+        standardisation: str = "timm045",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+            device=device,
+            dtype=dtype,
+        )
+        self.standardisation = standardisation
+
+    def standardised_weight(self) -> Tensor:
+        """Return the weight with zero mean and unit variance in each output channel."""
+        weight = self.weight
+        if weight.dtype in (torch.float16, torch.bfloat16):
+            weight = weight.float()
+        var, mean = torch.var_mean(weight, dim=(1, 2, 3), keepdim=True, correction=0)
+        scale = (var + 1e-8).rsqrt() if self.standardisation == "timm" else 1 / (var.sqrt() + 1e-5)
+        return ((weight - mean) * scale).to(self.weight.dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (B, out, ceil(H / stride), ceil(W / stride))."""
+        weight = self.standardised_weight()
+        pads = [
+            _same_padding(x.shape[axis], self.kernel_size[axis], self.stride[axis])
+            for axis in (-1, -2)
+        ]
+        (left, right), (top, bottom) = pads
+        if left == right and top == bottom:
+            return F.conv2d(x, weight, self.bias, self.stride, (top, left))
+        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, self.bias, self.stride)
+
+
+def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+class ProjectReadout(nn.Module):
+    """Mix the class token into every image token: (B, 1 + n, C) to (B, n, C)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.project = nn.Sequential(nn.Linear(2 * width, width), nn.GELU())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, n, C)."""
+        readout = tokens[:, :1].expand(-1, tokens.shape[1] - 1, -1)
+        return self.project(torch.cat((tokens[:, 1:], readout), dim=-1))  # (B, n, 2C) -> (B, n, C)
+
+
+class AddReadout(nn.Module):
+    """Add the class token to every image token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, n, C)."""
+        return tokens[:, 1:] + tokens[:, :1]
+
+
+class IgnoreReadout(nn.Module):
+    """Drop the class token."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, n, C)."""
+        return tokens[:, 1:]
+
+
+def _readout(kind: str, width: int) -> nn.Module:
+    if kind == "project":
+        return ProjectReadout(width)
+    if kind == "add":
+        return AddReadout()
+    if kind == "ignore":
+        return IgnoreReadout()
+    raise ValueError(f"readout {kind!r} is unknown; expected 'project', 'add' or 'ignore'")
+
+
+def _reassemble(level: int, spec: BackboneSpec, readout: str) -> nn.Sequential:
+    """Build the step from tokens to the map of `level` (1 = finest).
+
+    Children are named as in the published files, where 1 and 2 have no weights.
+    """
+    channels = spec.channels[level - 1]
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    parts["0"] = _readout(readout, spec.width)
+    parts["3"] = nn.Conv2d(spec.width, channels, 1)
+    if level == 4:
+        parts["4"] = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+    elif level < 3:
+        stride = 2 ** (3 - level)
+        parts["4"] = nn.ConvTranspose2d(channels, channels, stride, stride=stride)
+    return nn.Sequential(parts)
+
+
+def _build_vit(spec: BackboneSpec, standardisation: str) -> nn.Module:
+    from timm.layers import HybridEmbed
+    from timm.models.resnetv2 import ResNetV2
+    from timm.models.vision_transformer import VisionTransformer
+
+    embedding = {"patch_size": 16}
+    if spec.resnet_stem:
+        resnet = ResNetV2(
+            layers=(3, 4, 9),
+            num_classes=0,
+            global_pool="",
+            preact=False,
+            stem_type="same",
+            conv_layer=partial(StandardisedConv2d, standardisation=standardisation),
+        )
+        embedding = {"patch_size": 1, "embed_layer": partial(HybridEmbed, backbone=resnet)}
+    vit = VisionTransformer(
+        img_size=spec.net_size_px,
+        embed_dim=spec.width,
+        depth=spec.depth,
+        num_heads=spec.heads,
+        num_classes=1000 if spec.classifier else 0,
+        **embedding,
+    )
+    if not spec.classifier:
+        vit.norm = nn.Identity()  # only the classifier reads it
+    return vit
+
+
+class Backbone(nn.Module):
+    """A transformer and the steps that turn its tokens into maps at 1/4, 1/8, 1/16, 1/32."""
+
+    def __init__(self, spec: BackboneSpec, *, readout: str, weight_standardisation: str) -> None:
+        super().__init__()
+        if weight_standardisation not in WEIGHT_STANDARDISATIONS:
+            raise ValueError(
+                f"weight_standardisation {weight_standardisation!r} is unknown; "
+                f"expected one of {', '.join(WEIGHT_STANDARDISATIONS)}"
+            )
+        self.spec = spec
+        self.model = _build_vit(spec, weight_standardisation)
+        for level in range(1, 5):
+            from_resnet = spec.resnet_stem and level < 3
+            step = nn.Identity() if from_resnet else _reassemble(level, spec, readout)
+            self.add_module(f"act_postprocess{level}", step)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Return the four maps of `image` (B, 3, H, W) in [-1, 1], finest first."""
+        patches, maps = self._embed(image)
+        grid = patches.shape[-2:]
+        tokens = self._add_position(patches.flatten(2).transpose(1, 2), grid)
+        for index, block in enumerate(self.model.blocks):
+            tokens = block(tokens)
+            if index in self.spec.taps:
+                maps.append(self._to_map(tokens, len(maps) + 1, grid))
+            if index == self.spec.taps[-1]:
+                break
+        return maps
+
+    def _embed(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return patches (B, C, H/16, W/16) and the maps that a ResNet stem gives by itself."""
+        embed = self.model.patch_embed
+        if not self.spec.resnet_stem:
+            return embed.proj(image), []
+        x = embed.backbone.stem(image)
+        maps = []
+        for stage in embed.backbone.stages:
+            x = stage(x)
+            maps.append(x)
+        return embed.proj(x), maps[:2]
+
+    def _add_position(self, tokens: Tensor, grid: torch.Size) -> Tensor:
+        """Prepend the class token and add the position embedding resized to `grid`."""
+        side = self.spec.net_size_px // 16
+        position = self.model.pos_embed
+        if tuple(grid) != (side, side):
+            old = position[:, 1:].transpose(1, 2).unflatten(2, (side, side))  # (1, C, side, side)
+            new = F.interpolate(old, size=tuple(grid), mode="bilinear", align_corners=False)
+            position = torch.cat((position[:, :1], new.flatten(2).transpose(1, 2)), dim=1)
+        token = self.model.cls_token.expand(tokens.shape[0], -1, -1)
+        return torch.cat((token, tokens), dim=1) + position
+
+    def _to_map(self, tokens: Tensor, level: int, grid: torch.Size) -> Tensor:
+        readout, *convolutions = self.get_submodule(f"act_postprocess{level}").children()
+        x = readout(tokens).transpose(1, 2).unflatten(2, tuple(grid))  # (B, C, H/16, W/16)
+        for convolution in convolutions:
+            x = convolution(x)
+        return x

@@ -1,0 +1,223 @@
+"""Reading weight files that came from anywhere, without running anything they hold."""
+
+import ctypes
+import mmap
+import pickle
+import re
+import struct
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+EXPECTED = "expected a .ckpt, .pt, .pth or .safetensors weight file"
+STATE_NAMES = ("state_dict", "model")
+ZIP_START, PICKLE_START, LFS_START = b"PK\x03\x04", b"\x80", b"version https://git-lfs"
+
+# What Lightning and the published training runs leave beside the weights. None of it is needed,
+# so none of it is imported: every name becomes an object that swallows what it is given.
+INERT_NAMES = (
+    "argparse.Namespace",
+    "builtins.dict",
+    "builtins.float",
+    "builtins.int",
+    "builtins.list",
+    "builtins.str",
+    "builtins.tuple",
+    "datetime.timedelta",
+    "lightning.pytorch.callbacks.early_stopping.EarlyStopping",
+    "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+    "numpy.dtypes.BoolDType",
+    "numpy.dtypes.Float32DType",
+    "numpy.dtypes.Float64DType",
+    "numpy.dtypes.Int32DType",
+    "numpy.dtypes.Int64DType",
+    "numpy.ndarray",
+    "omegaconf.base.ContainerMetadata",
+    "omegaconf.base.Metadata",
+    "omegaconf.dictconfig.DictConfig",
+    "omegaconf.listconfig.ListConfig",
+    "omegaconf.nodes.AnyNode",
+    "pathlib.Path",
+    "pathlib.PosixPath",
+    "pathlib.PurePosixPath",
+    "pathlib.WindowsPath",
+    "pathlib.PureWindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "pytorch_lightning.utilities.enums.DistributedType",
+    "typing.Any",
+)
+# Subclasses of dict: the weights-only reader fills nothing but a plain dict.
+MAPPING_NAMES = (
+    "collections.defaultdict",
+    "lightning_fabric.utilities.data.AttributeDict",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+)
+# What a damaged or hostile file makes the unpickler raise, besides its own error.
+DAMAGE = (
+    pickle.UnpicklingError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the named tensors of a weight file, memory-mapped where its format allows.
+
+    The format is told from the first bytes, not from the name. Tensors may stand bare or under
+    "state_dict" or "model"; whatever else a training run stored is dropped.
+
+    Returns:
+        The tensors by name (CPU, stored dtype) and the text metadata, empty but for safetensors.
+
+    Raises:
+        FileNotFoundError: Nothing lies at `path`.
+        ValueError: `path` is no weight file, is damaged, or asks to run something.
+    """
+    path = Path(path)
+    start = _first_bytes(path)
+    if start.startswith((ZIP_START, PICKLE_START)):
+        return _read_pickle(path, mapped=start.startswith(ZIP_START)), {}
+    if start[8:9] == b"{":
+        return _read_safetensors(path)
+    raise ValueError(f"{path}: {_describe_start(start)}; {EXPECTED}")
+
+
+def is_mapped(path: Path) -> bool:
+    """Return whether `read_tensors` maps this file instead of copying it."""
+    return not _first_bytes(Path(path)).startswith(PICKLE_START)
+
+
+def drop_pages(tensor: Tensor) -> None:
+    """Take a mapped tensor out of memory once its values were copied elsewhere.
+
+    Reading it again would read the file again. Without this, converting a whole file would count
+    twice: the system takes its clean pages back only when memory runs short.
+    """
+    if not hasattr(mmap, "MADV_DONTNEED"):  # not on every system, and only an economy
+        return
+    storage, page = tensor.untyped_storage(), mmap.PAGESIZE
+    start = -(-storage.data_ptr() // page) * page
+    size = (storage.data_ptr() + storage.nbytes()) // page * page - start
+    if size > 0:
+        address, length = ctypes.c_void_p(start), ctypes.c_size_t(size)
+        ctypes.CDLL(None).madvise(address, length, mmap.MADV_DONTNEED)
+
+
+def _first_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise ValueError(f"{path}: this is a folder; {EXPECTED}")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file; {EXPECTED}")
+    with path.open("rb") as stream:
+        return stream.read(64)
+
+
+def _describe_start(start: bytes) -> str:
+    if not start:
+        return "the file is empty"
+    if start.startswith(LFS_START):
+        return "a git-lfs pointer lies here instead of the weights (run `git lfs pull`)"
+    if start.isascii() and b"\0" not in start:
+        return "this is a text file"
+    return "unknown file format"
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="pt", device="cpu") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            return tensors, dict(stored.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(f"{path}: damaged or cut off ({_one_line(error)}); {EXPECTED}") from error
+
+
+def _read_pickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_stand_ins()):
+            warnings.simplefilter("ignore")  # its advice on pickle protocols helps nobody here
+            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except DAMAGE as error:
+        raise ValueError(f"{path}: {_describe_damage(error)}; {EXPECTED}") from error
+    tensors = {
+        name: value.detach()
+        for name, value in _state(stored).items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise ValueError(f"{path}: holds no tensors; {EXPECTED}")
+    for name, tensor in tensors.items():
+        if tensor.is_meta or tensor.layout != torch.strided:
+            raise ValueError(f"{path}: {name} is no ordinary tensor; {EXPECTED}")
+    return tensors
+
+
+def _state(stored: Any) -> Mapping[Any, Any]:
+    """Return the mapping that holds the tensors: an inner one of known name, else the outer."""
+    if not isinstance(stored, Mapping):
+        return {}
+    inner = (stored.get(name) for name in STATE_NAMES)
+    return next((state for state in inner if isinstance(state, Mapping)), stored)
+
+
+def _describe_damage(error: Exception) -> str:
+    """Say in a few words what stopped the reader, which names a forbidden class at length."""
+    text = str(error)
+    named = re.search(r"GLOBAL (\S+)", text)
+    if named:
+        return f"refused, because it asks for {named[1]!r}, which weights have no use for"
+    if "weights_only" in text:
+        return "refused, because it does not read as plain weights"
+    return f"damaged or cut off ({_one_line(error)})"
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+
+
+def _stand_ins() -> list[type]:
+    inert = [_stand_in(name, _Inert) for name in INERT_NAMES]
+    return inert + [_stand_in(name, _PlainDict) for name in MAPPING_NAMES]
+
+
+def _stand_in(full_name: str, base: type) -> type:
+    module, _, name = full_name.rpartition(".")
+    return type(name, (base,), {"__module__": module, "__qualname__": name})
+
+
+class _Inert:
+    """Stands in for a stored object: takes any arguments and any state, keeps nothing."""
+
+    def __init__(self, *_ignored: object) -> None:
+        pass
+
+    def __setstate__(self, _state: object) -> None:
+        pass
+
+
+class _PlainDict:
+    """Stands in for a subclass of dict: makes a plain, empty dict."""
+
+    def __new__(cls, *_ignored: object) -> dict:
+        return {}

@@ -1,0 +1,1 @@
+"""The depth network of depth-conditioned latent diffusion."""

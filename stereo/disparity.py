@@ -1,0 +1,200 @@
+"""Disparity (near = large): predicted by a DPT network, or read from a file."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from dpt.models import DPTDepthModel
+from dpt.transforms import network_input, network_resize
+from stereo.images import Fit, check_file, open_image
+
+PREPROCESSINGS = ("dpt", "published")
+ASPECT_TOLERANCE = 0.01
+
+
+@torch.no_grad()
+def predict_disparity(
+    depth_model: DPTDepthModel, image: np.ndarray, *, preprocessing: str = "dpt"
+) -> np.ndarray:
+    """Predict relative disparity (H, W) float32, in the network's units, of an RGB uint8 image.
+
+    `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
+    [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does.
+    """
+    _check_preprocessing(preprocessing)
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ValueError(f"image is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
+    if preprocessing == "dpt":
+        x = network_input(image, net_size_px=depth_model.net_size_px)
+    else:
+        x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+    return _run(depth_model, x, size=image.shape[:2])[0].cpu().numpy()
+
+
+@torch.no_grad()
+def disparity_of_tensor(
+    depth_model: DPTDepthModel, images: Tensor, *, preprocessing: str = "dpt"
+) -> Tensor:
+    """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in [-1, 1]."""
+    _check_preprocessing(preprocessing)
+    height, width = images.shape[-2:]
+    x = images.float()
+    if preprocessing == "published":
+        return _run(depth_model, (x + 1) / 2, size=(height, width))
+    resize = network_resize(width, height, net_size_px=depth_model.net_size_px)
+    net_width, net_height = resize.get_size(width, height)
+    if (net_width, net_height) != (width, height):
+        x = F.interpolate(x, (net_height, net_width), mode="bicubic", align_corners=False)
+    return _run(depth_model, x, size=(height, width))
+
+
+def _check_preprocessing(preprocessing: str) -> None:
+    if preprocessing not in PREPROCESSINGS:
+        raise ValueError(
+            f"preprocessing {preprocessing!r} is unknown; expected {' or '.join(PREPROCESSINGS)}"
+        )
+
+
+def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Tensor:
+    """Run the network on its own device and precision; returns (B, *size) float32."""
+    weight = next(depth_model.parameters())
+    disparity = depth_model(x.to(weight.device, weight.dtype)).float()[:, None]
+    if disparity.shape[-2:] != size:
+        shrinks = size[0] < disparity.shape[-2] or size[1] < disparity.shape[-1]
+        low, high = disparity.amin((1, 2, 3), True), disparity.amax((1, 2, 3), True)
+        disparity = F.interpolate(
+            disparity, size, mode="bicubic", align_corners=False, antialias=shrinks
+        ).clamp(low, high)  # cubic overshoot would invent planes nearer than the nearest
+    return disparity[:, 0]
+
+
+def read_disparity(
+    path: str | Path, *, size_px: tuple[int, int] | None = None, is_depth: bool = False
+) -> np.ndarray:
+    """Read a disparity map (png of 8 or 16 bits, tif, npy, pfm) as (H, W) float32, near = large.
+
+    With `is_depth` the file holds metric depth, and 1 / depth is returned; depth 0 and infinity
+    are infinitely far. A map with the proportions of `size_px` (width, height) is resized to it.
+
+    Raises: FileNotFoundError; ValueError when the map cannot be used.
+    """
+    path = Path(path)
+    check_file(path, what="disparity")
+    readers = {".npy": _read_npy, ".pfm": _read_pfm}
+    values = readers.get(path.suffix.lower(), _read_picture)(path)
+    values = _single_channel(values, path)
+    values = _invert_depth(values, path) if is_depth else values
+    check_disparity(values, name=f"disparity {path}")
+    if size_px is None or size_px == values.shape[::-1]:
+        return values.astype(np.float32)
+    return _resized(values, path, size_px)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"disparity {path} is no array of numbers: {reason}") from error
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
+        raise ValueError(f"disparity {path} is no array of numbers")
+    return values
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    image = open_image(path)
+    if image.mode in ("P", "PA", "CMYK", "YCbCr", "RGBA", "RGBX", "1"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L") if image.mode == "LA" else image)
+
+
+def _read_pfm(path: Path) -> np.ndarray:
+    """Read a portable float map: rows stored bottom to top, byte order in the scale's sign."""
+    with path.open("rb") as file:
+        kind = file.readline(80).strip()
+        fields = (file.readline(80) + b" " + file.readline(80)).split()
+        body = file.read()
+    channels = {b"Pf": 1, b"PF": 3}.get(kind)
+    try:
+        width, height, scale = int(fields[0]), int(fields[1]), float(fields[2])
+        values = np.frombuffer(body, "<f4" if scale < 0 else ">f4", width * height * channels)
+        return values.reshape(height, width, channels)[::-1]
+    except (IndexError, ValueError, TypeError) as error:
+        raise ValueError(f"disparity {path} is no complete PFM file") from error
+
+
+def _single_channel(values: np.ndarray, path: Path) -> np.ndarray:
+    """Return (H, W) float64; a third axis is dropped where it says nothing."""
+    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
+        values = values[0] if values.shape[0] == 1 else values[..., 0]
+    if values.ndim == 3 and values.shape[2] == 3 and (values == values[..., :1]).all():
+        values = values[..., 0]
+    if values.ndim != 2:
+        raise ValueError(
+            f"disparity {path} has shape {values.shape}; expected one channel (near = bright)"
+        )
+    return values.astype(np.float64)
+
+
+def _invert_depth(depth: np.ndarray, path: Path) -> np.ndarray:
+    if np.isnan(depth).any() or (depth < 0).any():
+        raise ValueError(f"depth {path} has NaN or negative values; expected metres, 0 or infinity")
+    far = (depth == 0) | np.isinf(depth)
+    return np.where(far, 0.0, 1.0 / np.where(far, 1.0, depth))
+
+
+def check_disparity(disparity: np.ndarray, *, name: str = "disparity") -> None:
+    """Raise ValueError unless the map has pixels, is finite and not constant."""
+    if disparity.size == 0:
+        raise ValueError(f"{name} has no pixels (shape {disparity.shape})")
+    bad = int((~np.isfinite(disparity)).sum())
+    if bad:
+        raise ValueError(f"{name} has {bad} values that are NaN or infinite; expected finite ones")
+    if disparity.min() == disparity.max():
+        raise ValueError(f"{name} is constant ({disparity.flat[0]:g}): there is no depth in it")
+
+
+def _resized(values: np.ndarray, path: Path, size_px: tuple[int, int]) -> np.ndarray:
+    height, width = values.shape
+    stretch = (size_px[0] / width) / (size_px[1] / height)
+    if abs(stretch - 1) > ASPECT_TOLERANCE:
+        raise ValueError(
+            f"disparity {path} is {width}x{height} px, the image {size_px[0]}x{size_px[1]}; "
+            "expected the same size or proportions"
+        )
+    return Fit((0, 0, width, height), size_px).map(values)
+
+
+def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:
+    """Scale every map of (..., H, W) to [0, 1] by its own range; the type is kept.
+
+    Raises: ValueError when a map is empty, constant or not finite.
+    """
+    if isinstance(disparity, np.ndarray):
+        values = torch.from_numpy(np.ascontiguousarray(disparity, dtype=np.float32))
+        return normalise_disparity(values).numpy()
+    maps = disparity.detach().reshape(-1, *disparity.shape[-2:])
+    for values in maps.float().cpu().numpy():
+        check_disparity(values)
+    low = disparity.amin((-2, -1), keepdim=True)
+    high = disparity.amax((-2, -1), keepdim=True)
+    return (disparity - low) / (high - low)
+
+
+def write_disparity_png16(path: str | Path, disparity: np.ndarray) -> None:
+    """Write a map (H, W) in [0, 1] as a 16-bit grey PNG, near = bright; replaces it atomically."""
+    if disparity.ndim != 2 or not ((disparity >= 0) & (disparity <= 1)).all():
+        raise ValueError(f"disparity is {disparity.shape}; expected (H, W) with values in [0, 1]")
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        levels = np.round(disparity.astype(np.float64) * 65535).astype(np.uint16)
+        Image.fromarray(levels).save(temporary, format="PNG")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,197 @@
+"""Reading photographs of any kind, and fitting them to sizes that a model can take."""
+
+import glob
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
+MAX_PIXELS = 89_000_000
+MAX_ASPECT = 4
+SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+# What Pillow's decoders raise on damaged files.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image file as (H, W, 3) uint8 RGB, upright, transparency shown over white.
+
+    Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
+    """
+    image = open_image(path)
+    if image.mode in SIXTEEN_BIT_MODES:
+        image = _eight_bit(image, path)
+    if image.mode == "F":
+        raise ValueError(f"image {path} holds floating-point values; expected an 8 or 16-bit image")
+    if image.has_transparency_data:
+        coloured = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+        image = Image.alpha_composite(white, coloured)
+    return np.array(image.convert("RGB"))
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Decode an image file in its own mode, turned upright.
+
+    Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
+    """
+    path = Path(path)
+    check_file(path, what="image")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                _check_pixels(image.size)
+                image.load()
+                return ImageOps.exif_transpose(image)
+    except DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        if isinstance(error, Image.UnidentifiedImageError):
+            reason = "not an image format known here"
+        raise ValueError(f"image {path} cannot be read: {reason}") from error
+
+
+def check_file(path: Path, *, what: str) -> None:
+    """Raise unless `path` is a file that holds something; `what` names it in the message."""
+    if path.is_dir():
+        raise ValueError(f"{what} {path} is a folder; expected a file")
+    if not path.exists():
+        raise FileNotFoundError(f"{what} {path} does not exist")
+    if not path.stat().st_size:
+        raise ValueError(f"{what} {path} is empty (0 bytes)")
+
+
+def _check_pixels(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ValueError(f"{size[0]}x{size[1]} pixels; expected at most {MAX_PIXELS}")
+
+
+def _eight_bit(image: Image.Image, path: str | Path) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise ValueError(
+            f"image {path} has values from {values.min()} to {values.max()}; expected 0 to 65535"
+        )
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))
+
+
+def list_images(path: str | Path) -> list[Path]:
+    """Return the image files that a file, a folder (not its subfolders) or a glob names, sorted.
+
+    Raises: FileNotFoundError when there is none.
+    """
+    path = Path(path)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = [entry for entry in path.iterdir() if entry.is_file() and not _is_hidden(entry)]
+    else:
+        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
+    images = sorted(entry for entry in found if entry.suffix.lower() in SUFFIXES)
+    if not images:
+        kind = "no image in folder" if path.is_dir() else "no such file, folder or pattern:"
+        raise FileNotFoundError(f"{kind} {path}")
+    return images
+
+
+def _is_hidden(path: Path) -> bool:
+    return path.name.startswith(".")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A crop (left, top, right, bottom, source px) and the (width, height) it is resized to.
+
+    One `Fit` serves an image and the maps that belong to it.
+    """
+
+    crop_px: tuple[float, float, float, float]
+    size_px: tuple[int, int]
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """Fit (H, W, 3) uint8; returns (height, width, 3) uint8."""
+        if self.is_identity(image.shape):
+            return image
+        return np.array(
+            Image.fromarray(image).resize(
+                self.size_px, Image.Resampling.LANCZOS, box=self.crop_px, reducing_gap=None
+            )
+        )
+
+    def map(self, values: np.ndarray) -> np.ndarray:
+        """Fit (H, W) float; returns (height, width) float32, without overshoot."""
+        values = values.astype(np.float32)
+        if self.is_identity(values.shape):
+            return values
+        resized = Image.fromarray(values).resize(
+            self.size_px, Image.Resampling.BILINEAR, box=self.crop_px
+        )
+        return np.array(resized)
+
+    def is_identity(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether an array of `shape` (H, W, ...) would be left as it is."""
+        height, width = shape[:2]
+        return self.size_px == (width, height) and self.crop_px == (0, 0, width, height)
+
+
+def square_fit(width: int, height: int, *, size_px: int) -> Fit:
+    """Plan the largest centred square, resized to `size_px` (as the published img2stereo)."""
+    return covering_fit(width, height, size_px=(size_px, size_px))
+
+
+def covering_fit(width: int, height: int, *, size_px: tuple[int, int]) -> Fit:
+    """Plan the largest centred crop with the proportions of `size_px` (width, height)."""
+    scale = min(width / size_px[0], height / size_px[1])
+    crop_width, crop_height = size_px[0] * scale, size_px[1] * scale
+    left, top = (width - crop_width) / 2, (height - crop_height) / 2
+    # Rounding may leave the box a hair outside the image, which Pillow refuses.
+    crop = (left, top, min(left + crop_width, width), min(top + crop_height, height))
+    return Fit(tuple(max(edge, 0.0) for edge in crop), size_px)
+
+
+def multiple_fit(width: int, height: int, *, size_px: int, multiple: int = 64) -> Fit:
+    """Plan a size near the image's proportions whose sides are multiples of `multiple`.
+
+    The short side becomes `size_px`; the long one the nearest multiple, by a small centred crop.
+    Longer than four times the short side is cut off: no model can make anything of it.
+    """
+    if size_px < multiple or size_px % multiple:
+        raise ValueError(f"size_px is {size_px}; expected a multiple of {multiple}")
+    ratio = size_px / min(width, height)
+    longest = MAX_ASPECT * size_px
+    fitted_width, fitted_height = (
+        min(max(round(side * ratio / multiple) * multiple, size_px), longest)
+        for side in (width, height)
+    )
+    return covering_fit(width, height, size_px=(fitted_width, fitted_height))
+
+
+def fit_to_multiple(image: np.ndarray, size_px: int, *, multiple: int = 64) -> np.ndarray:
+    """Resize an image (H, W, 3) uint8 so that the short side is `size_px`; see `multiple_fit`."""
+    height, width = image.shape[:2]
+    return multiple_fit(width, height, size_px=size_px, multiple=multiple).image(image)
+
+
+def centre_square(image: np.ndarray, size_px: int) -> np.ndarray:
+    """Cut the centred square out of an image (H, W, 3) uint8 and resize it to `size_px`."""
+    height, width = image.shape[:2]
+    return square_fit(width, height, size_px=size_px).image(image)

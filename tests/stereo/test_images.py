@@ -1,0 +1,257 @@
+"""Images of every mode come out as upright RGB, and what is no image ends in one line."""
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from stereo.images import (
+    MAX_ASPECT,
+    MAX_PIXELS,
+    centre_square,
+    covering_fit,
+    fit_to_multiple,
+    list_images,
+    multiple_fit,
+    read_image,
+    square_fit,
+)
+
+SIDES = st.integers(1, 3000)
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def write_png16(path: Path, values: np.ndarray, *, colour_type: int) -> Path:
+    """Write (H, W, C) uint16, which Pillow writes for grey only."""
+    height, width = values.shape[:2]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
+    return path
+
+
+def saved(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def test_plain_rgb_is_kept(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    found = read_image(saved(Image.fromarray(pixels), tmp_path / "a.png"))
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, pixels)
+    found[0] = 0  # writable
+
+
+def test_grey_has_three_equal_channels(tmp_path):
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    found = read_image(saved(Image.fromarray(grey), tmp_path / "a.png"))
+    assert np.array_equal(found, np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_black_and_white(tmp_path):
+    bits = Image.fromarray(np.array([[0, 255]], dtype=np.uint8)).convert("1")
+    assert read_image(saved(bits, tmp_path / "a.png")).tolist() == [[[0] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_16_bit_grey_is_scaled_not_cut(tmp_path, suffix):
+    levels = np.array([[0, 257, 32896, 65535, 256]], dtype=np.uint16)
+    found = read_image(saved(Image.fromarray(levels), tmp_path / f"a.{suffix}"))
+    assert found[..., 0].tolist() == [[0, 1, 128, 255, 1]]
+
+
+def test_16_bit_colour(tmp_path):
+    values = np.array([[[65535, 0, 32896], [257, 514, 771]]], dtype=np.uint16)
+    found = read_image(write_png16(tmp_path / "a.png", values, colour_type=2))
+    assert found.tolist() == [[[255, 0, 128], [1, 2, 3]]]
+
+
+def test_16_bit_grey_with_alpha(tmp_path):
+    values = np.array([[[0, 0], [0, 65535]]], dtype=np.uint16)
+    found = read_image(write_png16(tmp_path / "a.png", values, colour_type=4))
+    assert found.tolist() == [[[255] * 3, [0] * 3]]
+
+
+def test_alpha_shows_white(tmp_path):
+    rgba = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], dtype=np.uint8)
+    found = read_image(saved(Image.fromarray(rgba), tmp_path / "a.png"))
+    assert found.tolist() == [[[10, 20, 30], [255] * 3, [127] * 3]]
+    grey = np.array([[[40, 255], [40, 0]]], dtype=np.uint8)
+    found = read_image(saved(Image.fromarray(grey), tmp_path / "b.png"))
+    assert found.tolist() == [[[40] * 3, [255] * 3]]
+
+
+def test_transparent_colours_show_white(tmp_path):
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putpixel((1, 0), 1)
+    found = read_image(saved(palette, tmp_path / "a.png", transparency=1))
+    assert found.tolist() == [[[255, 0, 0], [255] * 3]]
+    keyed = Image.fromarray(np.array([[[1, 2, 3], [9, 9, 9]]], dtype=np.uint8))
+    found = read_image(saved(keyed, tmp_path / "b.png", transparency=(1, 2, 3)))
+    assert found.tolist() == [[[255] * 3, [9] * 3]]
+
+
+def test_cmyk_jpeg(tmp_path):
+    ink = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    found = read_image(saved(ink, tmp_path / "a.jpg", quality=95))
+    assert found.shape == (8, 8, 3)
+    assert np.abs(found.astype(int) - [255, 0, 0]).max() <= 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path, orientation):
+    upright = np.arange(18, dtype=np.uint8).reshape(2, 3, 3) * 10
+    undo = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(undo(upright)))
+    found = read_image(saved(stored, tmp_path / "a.png", exif=exif))
+    assert np.array_equal(found, upright)
+
+
+def test_one_pixel(tmp_path):
+    assert read_image(saved(Image.new("L", (1, 1), 7), tmp_path / "a.png")).tolist() == [[[7] * 3]]
+
+
+def bad_file(kind: str, folder: Path) -> Path:
+    path = folder / "a.png"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    if kind == "truncated":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif kind == "flipped":
+        path.write_bytes(whole[:60] + bytes(byte ^ 0x5A for byte in whole[60:]))
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("hello\nworld")
+    elif kind == "bomb":
+        header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+        path.write_bytes(whole[:8] + png_chunk(b"IHDR", header) + whole[33:])
+    elif kind == "large":
+        header = struct.pack(">IIBBBBB", 10000, MAX_PIXELS // 10000 + 1, 8, 2, 0, 0, 0)
+        path.write_bytes(whole[:8] + png_chunk(b"IHDR", header) + whole[33:])
+    elif kind == "float":
+        path = saved(Image.fromarray(np.ones((2, 2), np.float32)), folder / "a.tif")
+    elif kind == "deep":
+        path = saved(Image.fromarray(np.full((2, 2), 70000, np.int32)), folder / "a.tif")
+    elif kind == "folder":
+        path = folder
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind", ["truncated", "flipped", "empty", "text", "bomb", "large", "float", "deep", "folder"]
+)
+def test_what_is_no_image_ends_in_one_line(tmp_path, kind):
+    path = bad_file(kind, tmp_path)
+    with pytest.raises(ValueError, match="image") as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nothing.png"):
+        read_image(tmp_path / "nothing.png")
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"P6"])
+)
+def test_no_bytes_raise_anything_but_value_error(tmp_path_factory, body, magic):
+    path = tmp_path_factory.getbasetemp() / "fuzz.png"
+    path.write_bytes(magic + body)
+    try:
+        assert read_image(path).ndim == 3
+    except ValueError as error:
+        assert "\n" not in str(error)
+
+
+def test_files_folders_and_patterns_are_listed(tmp_path):
+    names = ["b.PNG", "a.jpg", "notes.txt", ".hidden.png", "[1].png"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "sub").mkdir()
+    assert [p.name for p in list_images(tmp_path)] == ["[1].png", "a.jpg", "b.PNG"]
+    assert list_images(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    assert list_images(tmp_path / "[1].png") == [tmp_path / "[1].png"]
+    assert [p.name for p in list_images(tmp_path / "*.jpg")] == ["a.jpg"]
+    for nothing in ("*.webp", "absent", "sub"):
+        with pytest.raises(FileNotFoundError, match=nothing.replace("*", r"\*")):
+            list_images(tmp_path / nothing)
+
+
+@given(SIDES, SIDES, st.sampled_from([64, 256, 512]))
+def test_fitted_sizes_are_usable_and_near_the_proportions(width, height, size_px):
+    fit = multiple_fit(width, height, size_px=size_px, multiple=64)
+    assert min(fit.size_px) == size_px
+    assert max(fit.size_px) <= MAX_ASPECT * size_px
+    assert all(side % 64 == 0 for side in fit.size_px)
+    left, top, right, bottom = fit.crop_px
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height
+    assert (right - left) / (bottom - top) == pytest.approx(fit.size_px[0] / fit.size_px[1])
+    assert left == pytest.approx(width - right, abs=1e-6)
+    assert top == pytest.approx(height - bottom, abs=1e-6)
+    wanted = min(max(width, height) / min(width, height), MAX_ASPECT)
+    assert max(fit.size_px) / size_px == pytest.approx(wanted, abs=0.5 * 64 / size_px + 1e-9)
+
+
+def test_an_image_and_its_map_are_cut_alike():
+    ramp = np.arange(200, dtype=np.uint8)[None].repeat(60, axis=0)
+    fit = square_fit(200, 60, size_px=64)
+    image, values = fit.image(ramp[..., None].repeat(3, axis=2)), fit.map(ramp)
+    assert image.shape == (64, 64, 3)
+    assert values.shape == (64, 64)
+    assert values.dtype == np.float32
+    assert np.abs(image[:, 2:-2, 0] - values[:, 2:-2]).max() <= 1
+    assert values.min() >= 69.5
+    assert values.max() <= 129.5
+
+
+def test_the_right_size_is_left_alone():
+    image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)
+    assert np.array_equal(fit_to_multiple(image, 128), image)
+    assert np.array_equal(centre_square(image, 128), image[:, 32:160])
+
+
+def test_reducing_is_antialiased():
+    checks = (np.indices((512, 512)).sum(0) % 2 * 255).astype(np.uint8)
+    image = checks[..., None].repeat(3, axis=2)
+    assert np.abs(fit_to_multiple(image, 64).astype(int) - 127).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 500), (3000, 2)])
+def test_extreme_images_can_be_fitted(size):
+    image = np.full((size[1], size[0], 3), 9, dtype=np.uint8)
+    out = fit_to_multiple(image, 64)
+    assert (out == 9).all()
+    assert covering_fit(*size, size_px=(128, 64)).image(image).shape == (64, 128, 3)
+
+
+@pytest.mark.parametrize("size_px", [0, 32, 100])
+def test_sizes_that_are_no_multiple_are_named(size_px):
+    with pytest.raises(ValueError, match=str(size_px)):
+        fit_to_multiple(np.zeros((64, 64, 3), np.uint8), size_px)
