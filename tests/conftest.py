@@ -14,7 +14,7 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 
 @pytest.fixture
 def golden() -> Callable[[str], dict]:
-    """Return a reader of a golden case: its arrays as tensors where numeric, and `config` parsed."""
+    """Return a reader of golden cases: arrays as tensors where numeric, `config` parsed."""
 
     def read(name: str) -> dict:
         with np.load(GOLDEN / f"{name}.npz") as stored:

@@ -1,0 +1,59 @@
+"""Classifier-free guidance (Ho & Salimans 2022)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ldm.models.diffusion.ddpm import Conditioning, LatentDiffusion
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What the model is told, and what it is led away from.
+
+    Attributes:
+        cond: conditioning of B samples.
+        scale: how far to lead; 1 switches guidance off.
+        unconditional: conditioning to lead away from; None switches guidance off.
+    """
+
+    cond: Conditioning
+    scale: float = 1.0
+    unconditional: Conditioning | None = None
+
+    def output(self, model: LatentDiffusion, x: Tensor, t: Tensor) -> Tensor:
+        """Return the model's output for x (B, C, h, w) at t (B,), in one call.
+
+        With guidance the batch is twice as large, unconditional first.
+        """
+        if self.unconditional is None or self.scale == 1.0:
+            return model.apply_model(x, t, self.cond)
+        both = join_conditionings(self.unconditional, self.cond)
+        output = model.apply_model(torch.cat([x, x]), torch.cat([t, t]), both)
+        unguided, conditional = output.chunk(2)
+        return unguided + self.scale * (conditional - unguided)
+
+
+def join_conditionings(first: Conditioning, second: Conditioning) -> Conditioning:
+    """Return one conditioning for the samples of both, in order.
+
+    Raises:
+        ValueError: they are not of the same kind.
+    """
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return torch.cat([first, second])
+    if _keys(first) != _keys(second):
+        raise ValueError(
+            f"unconditional_conditioning: got {_keys(first)}, expected the conditioning's "
+            f"{_keys(second)}"
+        )
+    return {
+        key: [torch.cat(pair) for pair in zip(first[key], second[key], strict=True)]
+        for key in second
+    }
+
+
+def _keys(conditioning: Conditioning) -> list[str] | str:
+    return sorted(conditioning) if isinstance(conditioning, Mapping) else "a tensor"

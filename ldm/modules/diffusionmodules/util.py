@@ -1,0 +1,74 @@
+"""Noise schedule, DDIM schedule and timestep embedding: small functions of numbers."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def make_beta_schedule(
+    schedule: str, n_timestep: int, *, linear_start: float = 1e-4, linear_end: float = 2e-2
+) -> np.ndarray:
+    """Return the noise added per step, (n_timestep,) float64.
+
+    The published name "linear" means linear in the square root.
+    """
+    if schedule != "linear":
+        raise ValueError(f"schedule: got {schedule!r}, expected 'linear'")
+    return np.linspace(linear_start**0.5, linear_end**0.5, n_timestep, dtype=np.float64) ** 2
+
+
+def make_ddim_timesteps(num_ddim_timesteps: int, num_ddpm_timesteps: int) -> list[int]:
+    """Return the timesteps of a shortened schedule, ascending.
+
+    They are `range(0, T, T // S) + 1`. Where S does not divide T there are more than S of them
+    (S=7 gives 8 of 1000, S=30 gives 31), and for some S (3, 9, all above T/2, ...) the last one
+    would be T itself, which the model was never trained at.
+
+    Raises:
+        ValueError: S is below 1 or above T, or a timestep would reach T.
+    """
+    if not 1 <= num_ddim_timesteps <= num_ddpm_timesteps:
+        raise ValueError(
+            f"num_ddim_timesteps: got {num_ddim_timesteps}, expected 1 to {num_ddpm_timesteps}"
+        )
+    stride = num_ddpm_timesteps // num_ddim_timesteps
+    timesteps = [step + 1 for step in range(0, num_ddpm_timesteps, stride)]
+    if timesteps[-1] >= num_ddpm_timesteps:
+        raise ValueError(
+            f"num_ddim_timesteps: got {num_ddim_timesteps}, whose steps of {stride} reach timestep "
+            f"{timesteps[-1]}; expected a number whose timesteps stay below {num_ddpm_timesteps}, "
+            "such as 10, 20, 25, 40, 50, 100"
+        )
+    return timesteps
+
+
+def make_ddim_sampling_parameters(
+    alphas_cumprod: np.ndarray, ddim_timesteps: Sequence[int], *, eta: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (sigmas, alphas, alphas_prev) of the steps, each (S,) (Song et al. 2021, Eq. 16).
+
+    The step before the first one is timestep 0, whose alpha is not 1.
+    """
+    steps = np.asarray(ddim_timesteps)
+    alphas = alphas_cumprod[steps]
+    alphas_prev = alphas_cumprod[np.concatenate([[0], steps[:-1]])]
+    variance = (1 - alphas_prev) / (1 - alphas) * (1 - alphas / alphas_prev)
+    return eta * np.sqrt(variance), alphas, alphas_prev
+
+
+def extract_into_tensor(values: Tensor, t: Tensor, *, ndim: int) -> Tensor:
+    """Gather `values` (T,) at `t` (B,), shaped (B, 1, ...) with `ndim` dimensions."""
+    return values[t].reshape(-1, *[1] * (ndim - 1))
+
+
+def timestep_embedding(timesteps: Tensor, dim: int, *, max_period: float = 10000.0) -> Tensor:
+    """Return sinusoids of `timesteps` (B,) as (B, dim) float32, cosines first."""
+    half = dim // 2
+    positions = torch.arange(half, dtype=torch.float32, device=timesteps.device)
+    frequencies = torch.exp(-math.log(max_period) * positions / half)
+    angles = timesteps[:, None].float() * frequencies
+    embedding = torch.cat([angles.cos(), angles.sin()], dim=-1)
+    return torch.nn.functional.pad(embedding, (0, dim % 2))

@@ -1,0 +1,380 @@
+"""DDIMSampler: the published trajectories, inversion, noise, refusals."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ldm.models.diffusion.ddim import DDIMSampler, ddim_update
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.util import instantiate_from_config
+from tests.golden import weights
+
+
+def filled_model(config: dict) -> LatentDiffusion:
+    """Return the model of a golden case; only the UNet has weights."""
+    model = instantiate_from_config(config)
+    weights.fill(model.model.diffusion_model)
+    return model.eval()
+
+
+def null_text_model(config: dict) -> LatentDiffusion:
+    """Return the small SD1 model of the null-text cases."""
+    model = filled_model(small_config(config["unet_ldm"]))
+    out: Tensor
+    for out in model.model.diffusion_model.out[2].parameters():
+        out.data.mul_(0.1)
+    return model
+
+
+def small_config(unet: dict, **params: object) -> dict:
+    """Return a configuration without autoencoder and text encoder."""
+    return {
+        "target": "ldm.models.diffusion.ddpm.LatentDiffusion",
+        "params": {
+            "linear_start": 0.00085,
+            "linear_end": 0.012,
+            "channels": 4,
+            "unet_config": {
+                "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
+                "params": unet,
+            },
+            "first_stage_config": {"target": "ldm.models.autoencoder.IdentityFirstStage"},
+            "cond_stage_config": {"target": "torch.nn.Identity"},
+            **params,
+        },
+    }
+
+
+@pytest.mark.parametrize(("case", "atol"), [("g06_ddim_eps", 3e-3), ("g06_ddim_v", 1e-3)])
+def test_sample_matches_the_published_trajectory(
+    golden: Callable[[str], dict], case: str, atol: float
+) -> None:
+    stored = golden(case)
+    config = stored["config"]
+    sampler = DDIMSampler(filled_model(config["model"]))
+    samples, kept = sampler.sample(
+        config["S"],
+        2,
+        (4, 16, 16),
+        stored["cond"],
+        eta=config["eta"],
+        x_T=stored["x_T"],
+        unconditional_guidance_scale=config["scale"],
+        unconditional_conditioning=stored["uncond"],
+        log_every_t=config["log_every_t"],
+    )
+    for name in ("x_inter", "pred_x0"):
+        torch.testing.assert_close(torch.stack(kept[name]), stored[name], atol=atol, rtol=0)
+    torch.testing.assert_close(samples, stored["samples"], atol=atol, rtol=0)
+
+
+def test_depth_conditioned_decode_matches_the_published_one(
+    golden: Callable[[str], dict],
+) -> None:
+    stored = golden("g06_ddim_depth_decode")
+    config = stored["config"]
+    sampler = DDIMSampler(filled_model(config["model"]))
+    sampler.make_schedule(config["S"], config["eta"])
+    cond, uncond = (
+        {"c_crossattn": [stored[name]], "c_concat": [stored["c_concat"]]}
+        for name in ("cond", "uncond")
+    )
+    guidance = {
+        "unconditional_guidance_scale": config["scale"],
+        "unconditional_conditioning": uncond,
+    }
+    samples = sampler.decode(stored["x_T"], cond, config["t_enc"], **guidance)
+    torch.testing.assert_close(samples, stored["samples"], atol=3e-3, rtol=0)
+    x, after = stored["x_T"], []
+    for index in reversed(range(config["t_enc"])):
+        x, _ = sampler.p_sample_ddim(x, cond, sampler.timesteps_at(index, x), index, **guidance)
+        after.append(x)
+    torch.testing.assert_close(
+        torch.stack(after[1::2]), stored["x_after_odd_steps"], atol=3e-3, rtol=0
+    )
+
+
+def test_encode_matches_the_published_inversion(golden: Callable[[str], dict]) -> None:
+    stored = golden("null_text_10_same_prompt")
+    sampler = DDIMSampler(null_text_model(stored["config"]))
+    sampler.make_schedule(stored["config"]["num_ddim_steps"])
+    assert list(reversed(sampler.ddim_timesteps)) == stored["timesteps"].tolist()
+    x_T, extra = sampler.encode(stored["latent"], stored["cond"], 10, return_intermediates=True)
+    found = torch.cat([stored["latent"], *extra["intermediates"]])
+    torch.testing.assert_close(found, stored["ddim_latents"], atol=2e-5, rtol=0)
+    assert torch.equal(x_T, extra["intermediates"][-1])
+
+
+TINY_UNET = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 32,
+    "attention_resolutions": [],
+    "num_res_blocks": 1,
+    "channel_mult": [1],
+    "num_heads": 1,
+    "context_dim": 3,
+}
+DATA_STD = 0.5
+
+
+def model_that_predicts(
+    noise: Callable[[Tensor, Tensor], Tensor], parameterization: str
+) -> LatentDiffusion:
+    """Return a model whose noise prediction is `noise(x, alpha)`, whatever it puts out."""
+    model = instantiate_from_config(small_config(TINY_UNET, parameterization=parameterization))
+    model = model.double()
+
+    def apply_model(x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        alpha = model.alphas_cumprod[t].double().reshape(-1, 1, 1, 1)
+        eps = noise(x, alpha)
+        if parameterization == "eps":
+            return eps
+        return (eps - (1 - alpha).sqrt() * x) / alpha.sqrt()
+
+    model.apply_model = apply_model
+    return model
+
+
+def constant_noise(x: Tensor, alpha: Tensor) -> Tensor:
+    return torch.linspace(-2, 2, x[0].numel(), dtype=x.dtype).reshape(1, *x.shape[1:]).expand_as(x)
+
+
+def gaussian_noise(x: Tensor, alpha: Tensor) -> Tensor:
+    """The exact prediction where the data are normal with `DATA_STD`."""
+    return (1 - alpha).sqrt() * x / (alpha * DATA_STD**2 + 1 - alpha)
+
+
+def start(seed: int = 0, batch: int = 2) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(batch, 4, 8, 8, generator=generator, dtype=torch.float64)
+
+
+COND = torch.zeros(2, 5, 3)
+
+
+@pytest.mark.parametrize("parameterization", ["eps", "v"])
+def test_inversion_and_sampling_undo_each_other_where_noise_does_not_depend_on_the_latents(
+    parameterization: str,
+) -> None:
+    sampler = DDIMSampler(model_that_predicts(constant_noise, parameterization))
+    sampler.make_schedule(20)
+    noisy, _ = sampler.encode(start(), COND, 20)
+    # One step down is made with the alphas of one step up, the first one included.
+    torch.testing.assert_close(sampler.decode(noisy, COND, 20), start(), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("parameterization", ["eps", "v"])
+def test_inversion_error_shrinks_with_the_number_of_steps(parameterization: str) -> None:
+    sampler = DDIMSampler(model_that_predicts(gaussian_noise, parameterization))
+    clean = start() * DATA_STD
+    errors = []
+    for steps in (10, 50, 250):
+        sampler.make_schedule(steps)
+        noisy, _ = sampler.encode(clean, COND, steps)
+        errors.append((sampler.decode(noisy, COND, steps) - clean).std().item())
+    assert errors[1] < errors[0] / 3
+    assert errors[2] < errors[1] / 3
+    assert errors[2] < 0.02
+
+
+def test_eps_and_v_of_the_same_network_walk_the_same_way() -> None:
+    ends = []
+    for parameterization in ("eps", "v"):
+        sampler = DDIMSampler(model_that_predicts(gaussian_noise, parameterization))
+        samples, _ = sampler.sample(20, 2, (4, 8, 8), COND, x_T=start())
+        ends.append((samples, sampler.encode(samples, COND, 20)[0]))
+    torch.testing.assert_close(ends[0], ends[1], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("eta", [0.0, 1.0])
+def test_samples_have_the_spread_of_the_data(eta: float) -> None:
+    sampler = DDIMSampler(model_that_predicts(gaussian_noise, "v"))
+    generator = torch.Generator().manual_seed(3)
+    samples, _ = sampler.sample(
+        100, 32, (4, 8, 8), COND, eta=eta, x_T=start(batch=32), generator=generator
+    )
+    assert samples.std().item() == pytest.approx(DATA_STD, rel=0.05)
+
+
+@settings(deadline=None)
+@given(st.floats(0.01, 0.99), st.floats(0, 1))
+def test_update_keeps_the_noise_level(alpha: float, share: float) -> None:
+    sigma = share * (1 - alpha) ** 0.5
+    one, zero = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
+    kept = ddim_update(zero, one, alpha=alpha, sigma=sigma)
+    fresh = ddim_update(zero, zero, alpha=alpha, sigma=sigma, noise=one)
+    signal = ddim_update(one, zero, alpha=alpha, sigma=sigma)
+    assert (kept**2 + fresh**2).item() == pytest.approx(1 - alpha, abs=1e-6)
+    assert (signal**2).item() == pytest.approx(alpha, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> LatentDiffusion:
+    return filled_model(small_config(TINY_UNET))
+
+
+def tiny_sample(model: LatentDiffusion, **options: object) -> tuple[Tensor, dict]:
+    return DDIMSampler(model).sample(5, 2, (4, 8, 8), COND, **options)
+
+
+def test_noise_is_drawn_from_the_generator_only_where_it_is_used(tiny: LatentDiffusion) -> None:
+    ends = {}
+    for eta in (0.0, 1.0):
+        generator = torch.Generator().manual_seed(1)
+        before = generator.get_state()
+        ends[eta] = tiny_sample(tiny, eta=eta, x_T=start().float(), generator=generator)[0]
+        assert torch.equal(generator.get_state(), before) == (eta == 0)
+    again = torch.Generator().manual_seed(1)
+    repeated = tiny_sample(tiny, eta=1.0, x_T=start().float(), generator=again)[0]
+    assert torch.equal(ends[1.0], repeated)
+    assert not torch.equal(ends[0.0], ends[1.0])
+
+
+def test_start_noise_follows_the_generator(tiny: LatentDiffusion) -> None:
+    kept = [
+        tiny_sample(tiny, generator=torch.Generator().manual_seed(seed))[1]["x_inter"][0]
+        for seed in (4, 4, 5)
+    ]
+    assert torch.equal(kept[0], kept[1])
+    assert not torch.equal(kept[0], kept[2])
+
+
+def test_calls_do_not_influence_each_other(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    x = start().float()
+    first, _ = sampler.sample(5, 2, (4, 8, 8), COND, x_T=x)
+    sampler.encode(x, COND, 3)
+    sampler.sample(10, 1, (4, 8, 8), COND[:1], x_T=x[:1], eta=1.0)
+    again, _ = sampler.sample(5, 2, (4, 8, 8), COND, x_T=x)
+    assert torch.equal(first, again)
+
+
+def test_guidance_doubles_the_batch_unconditional_first() -> None:
+    model = model_that_predicts(gaussian_noise, "eps")
+    calls: list[Tensor] = []
+
+    def apply_model(x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
+        calls.append(cond)
+        return cond.mean(dim=(1, 2)).reshape(-1, 1, 1, 1).expand_as(x)
+
+    model.apply_model = apply_model
+    sampler = DDIMSampler(model)
+    sampler.make_schedule(10)
+    x, cond, uncond = start(), COND + 2, COND + 1
+    t = sampler.timesteps_at(4, x)
+    for scale, unconditional in ((1.0, uncond), (7.5, None)):
+        sampler.p_sample_ddim(
+            x,
+            cond,
+            t,
+            4,
+            unconditional_guidance_scale=scale,
+            unconditional_conditioning=unconditional,
+        )
+        assert torch.equal(calls.pop(), cond)
+    guided, _ = sampler.p_sample_ddim(
+        x, cond, t, 4, unconditional_guidance_scale=7.5, unconditional_conditioning=uncond
+    )
+    assert torch.equal(calls.pop(), torch.cat([uncond, cond]))
+    assert not calls
+    expected, _ = sampler.update(x, torch.full_like(x, 1 + 7.5 * (2 - 1)), 4)
+    torch.testing.assert_close(guided, expected, atol=1e-5, rtol=0)
+
+
+def test_steps_may_be_composed_by_hand(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    x = start().float()
+    seen: list[int] = []
+    samples, kept = sampler.sample(
+        5,
+        2,
+        (4, 8, 8),
+        COND,
+        x_T=x,
+        log_every_t=1,
+        callback=seen.append,
+        img_callback=lambda image, number: seen.append(-number),
+    )
+    assert seen == [0, 0, 1, -1, 2, -2, 3, -3, 4, -4]
+    assert len(kept["x_inter"]) == len(kept["pred_x0"]) == 6
+    with torch.no_grad():
+        for number, index in enumerate(reversed(range(5))):
+            x, pred_x0 = sampler.update(x, sampler.output(x, COND, index), index)
+            torch.testing.assert_close(kept["pred_x0"][number + 1], pred_x0)
+    torch.testing.assert_close(samples, x)
+
+
+def test_output_and_update_let_gradients_through(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    sampler.make_schedule(5)
+    context = COND.clone().requires_grad_()
+    x = start().float()
+    sampler.update(x, sampler.output(x, context, 2), 2)[0].square().sum().backward()
+    assert context.grad is not None
+
+
+def test_partial_walks_and_intermediates(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    sampler.make_schedule(10)
+    x = start().float()
+    assert sampler.decode(x, COND, 0) is x
+    noisy, extra = sampler.encode(x, COND, 4, return_intermediates=True)
+    assert len(extra["intermediates"]) == 4
+    assert torch.equal(extra["intermediates"][-1], noisy)
+    assert sampler.encode(x, COND, 4)[1] == {"intermediates": []}
+    by_hand = x
+    with torch.no_grad():
+        for index in range(4):
+            by_hand = sampler.encode_step(by_hand, COND, index)
+    assert torch.equal(by_hand, noisy)
+
+
+def test_stochastic_encode_has_the_level_of_the_step(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    sampler.make_schedule(50)
+    clean, noise = start(), start(1)
+    found = sampler.stochastic_encode(clean, torch.tensor([0, 49]), noise=noise)
+    for sample, step in ((0, 0), (1, 49)):
+        t = torch.tensor([sampler.ddim_timesteps[step]])
+        expected = tiny.q_sample(clean[sample : sample + 1], t, noise[sample : sample + 1])
+        torch.testing.assert_close(found[sample : sample + 1], expected, atol=1e-5, rtol=0)
+    draws = [
+        sampler.stochastic_encode(clean, 20, generator=torch.Generator().manual_seed(seed))
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(draws[0], draws[1])
+    assert not torch.equal(draws[0], draws[2])
+
+
+def test_refusals_name_the_argument(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny)
+    x = start().float()
+    with pytest.raises(ValueError, match="call make_schedule first"):
+        sampler.decode(x, COND, 1)
+    sampler.make_schedule(5)
+    with pytest.raises(ValueError, match="t_start: got 6, expected 0 to 5"):
+        sampler.decode(x, COND, 6)
+    with pytest.raises(ValueError, match="t_enc: got -1"):
+        sampler.encode(x, COND, -1)
+    with pytest.raises(ValueError, match="t: got 5, expected indices below 5"):
+        sampler.stochastic_encode(x, 5)
+    with pytest.raises(ValueError, match="x_T: got shape"):
+        sampler.sample(5, 3, (4, 8, 8), COND, x_T=x)
+    with pytest.raises(ValueError, match="num_ddim_timesteps: got 3"):
+        sampler.sample(3, 2, (4, 8, 8), COND, x_T=x)
+    with pytest.raises(ValueError, match="unconditional_conditioning: got a tensor"):
+        sampler.sample(
+            5,
+            2,
+            (4, 8, 8),
+            {"c_crossattn": [COND]},
+            x_T=x,
+            unconditional_guidance_scale=2.0,
+            unconditional_conditioning=COND,
+        )
+    assert len(sampler.ddim_timesteps) == 5
