@@ -1,0 +1,109 @@
+"""The self-attention edit: the right view looks at the left view's keys and values (Sec. 3.3).
+
+In the manner of MasaCtrl, `CrossAttention.forward` of every *self*-attention layer is swapped for
+one that hands the layer other tokens to look at. The attention arithmetic itself stays the
+layer's own, so each edit is a change of context and nothing is computed twice. Which step it is
+never matters here: the sampler enters these contexts for exactly the steps that want them.
+
+Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
+cond L1..Ln, cond R1..Rn. The guidance branches never mix.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from ldm.modules.attention import BasicTransformerBlock, CrossAttention
+
+Direction = Literal["uni", "bi"]
+SelfAttention = Callable[[Tensor], Tensor]
+
+
+def self_attention_layers(unet: nn.Module) -> dict[str, CrossAttention]:
+    """Name the layers that are edited: `attn1` of every transformer block, in calling order."""
+    layers = {
+        f"{name}.attn1": block.attn1
+        for name, block in unet.named_modules()
+        if isinstance(block, BasicTransformerBlock)
+    }
+    if not layers:
+        raise ValueError("unet: has no BasicTransformerBlock, so there is no attention to share")
+    return layers
+
+
+@contextmanager
+def share_attention(unet: nn.Module, direction: Direction, samples: int) -> Iterator[None]:
+    """Let both views of a joint batch attend to the left view (`uni`) or to both (`bi`).
+
+    `uni`: queries of both views, keys and values of the left one: the left view is what it would
+    be alone. `bi`: queries, keys and values of both. `samples` is n, the number of pairs.
+    """
+    if direction not in ("uni", "bi"):
+        raise ValueError(f"direction: got {direction!r}, expected 'uni' or 'bi'")
+
+    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+        def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
+            # One long sequence per pair: the keys and values of a view are projected once.
+            pair = rearrange(tokens, "(g v n) t c -> (g n) (v t) c", v=2, n=samples)
+            left = pair[:, : tokens.shape[1]]
+            out = attend(pair, context=left if direction == "uni" else pair)
+            return rearrange(out, "(g n) (v t) c -> (g v n) t c", v=2, n=samples)
+
+        return forward
+
+    with _swap_forward(unet, edited):
+        yield
+
+
+@contextmanager
+def record_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None]:
+    """Keep what each self-attention layer is given in `store`, by layer name.
+
+    The layer's input is the cheapest exact form: keys and values would take twice the memory.
+    """
+
+    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+        def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
+            store[name] = tokens
+            return attend(tokens)
+
+        return forward
+
+    with _swap_forward(unet, edited):
+        yield
+
+
+@contextmanager
+def replay_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None]:
+    """Let a right view alone attend to the left view recorded in `store` (`uni`, exactly)."""
+
+    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+        def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
+            return attend(tokens, context=store[name])
+
+        return forward
+
+    with _swap_forward(unet, edited):
+        yield
+
+
+@contextmanager
+def _swap_forward(
+    unet: nn.Module, edited: Callable[[str, Callable[..., Tensor]], SelfAttention]
+) -> Iterator[None]:
+    """Shadow the layers' `forward` by instance attributes; take them away on exit, always."""
+    layers = self_attention_layers(unet)
+    before = {name: vars(layer).get("forward") for name, layer in layers.items()}
+    try:
+        for name, layer in layers.items():
+            layer.forward = edited(name, layer.forward)
+        yield
+    finally:
+        for name, layer in layers.items():
+            if before[name] is None:
+                vars(layer).pop("forward", None)
+            else:
+                layer.forward = before[name]

@@ -1,0 +1,44 @@
+"""What the UNet is told at each step: prompt embeddings, the unconditional ones, depth maps."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Condition = dict[str, list[Tensor]]
+# `trunk` is the one view of the steps before the shift.
+View = Literal["trunk", "left", "right"]
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Prompts of n samples, the same for every view, and each view's depth.
+
+    Attributes:
+        context: (n, L, D) prompt embeddings.
+        unconditional: (n, L, D), or (steps, n, L, D) where each step has its own (null-text).
+        guidance_scale: classifier-free guidance; 1 switches it off.
+        depth: per view (n, 1, h, w) in [-1, 1], for depth-conditioned models.
+    """
+
+    context: Tensor
+    unconditional: Tensor
+    guidance_scale: float
+    depth: Mapping[View, Tensor] | None = None
+
+    def at(self, step: int, views: tuple[View, ...]) -> tuple[Condition, Condition | None]:
+        """Return the conditional and unconditional condition of a batch of `views` at a step."""
+        cond = self._condition(self.context, views)
+        if self.guidance_scale == 1:
+            return cond, None
+        per_step = self.unconditional.ndim == 4
+        unconditional = self.unconditional[step] if per_step else self.unconditional
+        return cond, self._condition(unconditional, views)
+
+    def _condition(self, context: Tensor, views: tuple[View, ...]) -> Condition:
+        condition = {"c_crossattn": [context.repeat(len(views), 1, 1)]}
+        if self.depth is not None:
+            condition["c_concat"] = [torch.cat([self.depth[view] for view in views])]
+        return condition

@@ -1,0 +1,64 @@
+"""The second half of every workflow: from a left branch and its disparity to stereo pairs."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from stereo.fused import LeftView, fused_right
+from stereo.latents import decode, tensor_to_images
+from stereo.options import SamplingOptions, StereoOptions
+from stereo.pair import StereoPair
+from stereo.plan import latent_shift, shift_steps
+from stereo.sampler import Denoiser, LeftBranch
+from stereo.stages import branch_off, enlarge_map, make_pairs, picture_mask, pixel_disparity
+
+if TYPE_CHECKING:
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+
+@dataclass(frozen=True)
+class Work:
+    """What stays the same through a workflow: the model, the run, the options, the settings."""
+
+    model: "LatentDiffusion"
+    run: Denoiser
+    options: StereoOptions
+    sampling: SamplingOptions
+    settings: dict[str, Any]
+
+
+def shifted_pairs(work: Work, near: Tensor, branch: LeftBranch) -> list[StereoPair]:
+    """Shift the right view out of the left latents, as the paper does.
+
+    Args:
+        work: of this run.
+        near: (n, H, W) disparity of the left view.
+        branch: of the left view, through the shift's step at least.
+    """
+    size = branch.final.shape[-2:]
+    plan, steps = latent_shift(near, size, work.options), shift_steps(work.run.total, work.options)
+    views = branch_off(work.run, branch, plan, steps, work.options, work.sampling)
+    left, right = (tensor_to_images(decode(work.model, v)) for v in (views.left, views.right))
+    valid = picture_mask(views.valid, left.shape[1:3])
+    return make_pairs(left, right, near, valid, work.settings)
+
+
+def fused_pairs(
+    work: Work, pictures: np.ndarray, near: Tensor, clean: Tensor, branch: LeftBranch
+) -> list[StereoPair]:
+    """Warp the left pictures at their own size and fill the holes by guided denoising.
+
+    Args:
+        work: of this run.
+        pictures: left views (n, H, W, 3) uint8; they are given back as they are.
+        near: (n, h, w) their disparity, of any size.
+        clean: (n, C, h, w) their latents.
+        branch: the left view's, finished.
+    """
+    size = pictures.shape[1:3]
+    disparity_px = pixel_disparity(enlarge_map(near, size), work.options).cpu().numpy()
+    left = LeftView(pictures, disparity_px, clean, branch)
+    right, valid = fused_right(work.model, work.run, left, work.options, work.sampling)
+    return make_pairs(pictures, right, near, valid, work.settings)

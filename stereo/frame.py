@@ -1,0 +1,78 @@
+"""The size a model works at: chosen, the model's own, or the photo's proportions at that size."""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from stereo.disparity import predict_disparity
+from stereo.images import Fit, covering_fit, multiple_fit, square_fit
+from stereo.options import SIZE_MULTIPLE, SamplingOptions, StereoOptions
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+
+def model_side_px(model: "LatentDiffusion") -> int:
+    """Return the side of the square pictures that a model was made for."""
+    return model.image_size * model.downsample_factor
+
+
+def picture_size(model: "LatentDiffusion", sampling: SamplingOptions) -> tuple[int, int]:
+    """Return (height, width) in pixels of a picture made from a prompt."""
+    side = model_side_px(model)
+    return sampling.height_px or side, sampling.width_px or side
+
+
+def fit_to_model(
+    model: "LatentDiffusion", image: np.ndarray, sampling: SamplingOptions, options: StereoOptions
+) -> Fit:
+    """Plan how an image (H, W, 3) is cropped and resized for the model.
+
+    Without a chosen size its proportions are kept, with the model's own side as the short one;
+    the published code cuts a square.
+    """
+    height, width = image.shape[:2]
+    if options.fusion:
+        # The picture itself is only warped, so all of it has to be covered, a little stretched.
+        whole = multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE)
+        size_px = whole.size_px
+        if sampling.height_px or sampling.width_px:
+            size_px = picture_size(model, sampling)[::-1]
+        return Fit((0, 0, width, height), size_px)
+    if sampling.height_px or sampling.width_px:
+        chosen = picture_size(model, sampling)
+        return covering_fit(width, height, size_px=chosen[::-1])
+    if options.published_bookkeeping:
+        return square_fit(width, height, size_px=model_side_px(model))
+    return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE)
+
+
+def fit_map(frame: Fit, disparity: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Crop and resize a user's disparity (H, W) exactly as its image (H, W, 3)."""
+    if disparity.shape != image.shape[:2]:
+        raise ValueError(
+            f"disparity: got {disparity.shape[1]}x{disparity.shape[0]} px, expected the image's "
+            f"{image.shape[1]}x{image.shape[0]}"
+        )
+    return frame.map(disparity)
+
+
+def photo_disparity(
+    depth_model: "DPTDepthModel",
+    image: np.ndarray,
+    frame: Fit,
+    given: np.ndarray | None,
+    options: StereoOptions,
+) -> np.ndarray:
+    """Return a photo's disparity, for fusion at its own size, else at the model's."""
+    whole = Fit((0, 0, image.shape[1], image.shape[0]), (image.shape[1], image.shape[0]))
+    wanted = whole if options.fusion else frame
+    if given is not None:
+        return fit_map(wanted, given, image)
+    return predict_disparity(depth_model, wanted.image(image), preprocessing=depth_feeding(options))
+
+
+def depth_feeding(options: StereoOptions) -> Literal["dpt", "published"]:
+    """Return how the depth network is fed."""
+    return "published" if options.published_depth_input else "dpt"

@@ -1,0 +1,142 @@
+"""Choose and load models: a given file, the published one if it lies in `models/`, else ours."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+Task = Literal["text", "depth", "image"]
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PUBLISHED = {
+    "text": ("v2-1_768-ema-pruned", "v2-1_512-ema-pruned"),
+    "depth": ("512-depth-ema",),
+    "image": ("sd-v1-4", "sd-v1-5", "v1-5-pruned-emaonly"),
+}
+EMBEDDED = {"text": "shapes", "depth": "shapes-depth", "image": "shapes"}
+PUBLISHED_DEPTH = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
+EMBEDDED_DEPTH = "shapes-dpt"
+
+log = logging.getLogger(__name__)
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """Return the named device, or CUDA where there is one, else the CPU."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device: got {name!r}, but this machine has no CUDA device; use 'cpu'")
+    return device
+
+
+def choose_precision(name: str | None, device: torch.device) -> torch.dtype:
+    """Return the dtype of a precision's name; None means fp16 on CUDA and fp32 elsewhere."""
+    if name is None:
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in PRECISIONS:
+        raise ValueError(f"precision: got {name!r}, expected one of {', '.join(PRECISIONS)}")
+    if name == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise ValueError(f"precision: {device} has no bf16; use fp32 or fp16")
+    return PRECISIONS[name]
+
+
+def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
+    """Return the Stable Diffusion file for a task, and say in one log line which it is."""
+    return _find(ckpt, "ckpt", ROOT / MODELS, PUBLISHED[task], EMBEDDED[task])
+
+
+def find_depth_checkpoint(path: Path | None = None) -> Path:
+    """Return the DPT file, and say in one log line which it is."""
+    folder = ROOT / MIDAS_MODELS
+    return _find(path, "depthmodel_path", folder, PUBLISHED_DEPTH, EMBEDDED_DEPTH)
+
+
+def load_model(
+    task: Task,
+    *,
+    ckpt: Path | None = None,
+    config: Path | None = None,
+    parameterization: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+) -> "LatentDiffusion":
+    """Load Stable Diffusion for a workflow, ready to run.
+
+    Args:
+        task: `text` and `image` take 4-channel models, `depth` a depth-conditioned one.
+        ckpt: checkpoint; None finds one (`find_checkpoint`).
+        config: YAML file; None recognises the architecture from the checkpoint.
+        parameterization: `eps` or `v`; None follows the config or the checkpoint.
+        precision: `fp32`, `fp16`, `bf16`; None takes fp16 on CUDA, fp32 elsewhere. The
+            autoencoder and the depth model stay in float32, whose range their activations need.
+        device: `cpu`, `cuda`, ...; None takes CUDA where there is one.
+
+    Raises:
+        ValueError: for a checkpoint that does not fit the task or the config.
+        OSError: for one that cannot be read.
+    """
+    from ldm.checkpoint import load_model as load_checkpoint
+
+    place = choose_device(device)
+    dtype = choose_precision(precision, place)
+    path = find_checkpoint(task, ckpt)
+    model = load_checkpoint(path, config=config, parameterization=parameterization)
+    _check_task(model, task, path)
+    model.to(place)
+    model.model.to(dtype)
+    model.cond_stage_model.to(dtype)
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def load_depth_model(path: Path | None = None, *, device: str | None = None) -> "DPTDepthModel":
+    """Load the monocular depth model, in float32. `path` None finds one.
+
+    Raises:
+        ValueError: for a file that is not a DPT checkpoint.
+        OSError: for one that cannot be read.
+    """
+    from dpt.models import load_depth_model as load
+
+    model = load(find_depth_checkpoint(path)).to(choose_device(device))
+    return model.requires_grad_(False).eval()
+
+
+def _find(
+    given: Path | None, argument: str, folder: Path, published: tuple[str, ...], embedded: str
+) -> Path:
+    if given is not None:
+        if not Path(given).is_file():
+            raise FileNotFoundError(f"{argument}: {describe_missing(Path(given))}")
+        return Path(given)
+    for stem in published:
+        for suffix in (".safetensors", ".ckpt", ".pt"):
+            path = folder / f"{stem}{suffix}"
+            if path.is_file():
+                log.info("using the published %s", path.name)
+                return path
+    log.info(
+        "no published checkpoint in %s/: using the embedded Shapes model (put %s there to use it)",
+        folder.name,
+        published[0],
+    )
+    return folder / f"{embedded}.safetensors"
+
+
+def _check_task(model: "LatentDiffusion", task: Task, path: Path) -> None:
+    conditioned = hasattr(model, "depth_model")
+    if task == "depth" and not conditioned:
+        raise ValueError(f"ckpt: {path} is no depth-conditioned model (4 input channels, not 5)")
+    if task != "depth" and conditioned:
+        raise ValueError(f"ckpt: {path} is depth-conditioned; use it with depth2stereoimg.py")

@@ -1,0 +1,169 @@
+"""What a user can choose, as frozen dataclasses, and the presets `original`, `paper` and `best`."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, get_args, get_origin
+
+from stereo.attention import Direction
+from stereo.shift import Normalisation, Rounding
+
+SIZE_MULTIPLE = 64
+
+
+def _check_range(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ValueError(f"{name}: got {value}, expected {low} to {high}")
+
+
+def _check_choices(options: "StereoOptions") -> None:
+    for field in fields(options):
+        if get_origin(field.type) is Literal and getattr(options, field.name) not in get_args(
+            field.type
+        ):
+            raise ValueError(
+                f"{field.name}: got {getattr(options, field.name)!r}, "
+                f"expected one of {', '.join(get_args(field.type))}"
+            )
+
+
+@dataclass(frozen=True)
+class StereoOptions:
+    """How the right view is made out of the left one.
+
+    Attributes:
+        preset: name of the preset these options started from; recorded, never read by the method.
+        direction: `uni` lets both views attend to the left one, `bi` to both.
+        scale_percent: largest shift, in percent of the width (s in eq. 3).
+        shift_both: move each view by half of the scale instead of the right one by all of it.
+        deblur: put unit-variance noise into the holes of the shift instead of zeros.
+        rounding: whole-cell (`truncate` as published, `nearest`) or `subpixel` splatting.
+        normalisation: scale disparity to [0, 1] per `image`, or over the `batch` as published.
+        shift_step: step after which the shift happens (0-based); None takes a fifth of the steps.
+        masked_denoising: write the shifted left view into the right one again after later steps.
+        shared_attention: apply the self-attention edit from the shift on.
+        warp_depth_condition: show the depth-conditioned UNet the right view's own depth.
+        inversion: how a photo becomes noise: `null-text`, as published, or `direct`, where the
+            stored inversion is the left branch and nothing is optimised.
+        fusion: warp the left picture at its own size and let denoising fill the holes alone,
+            guided by the encoded warp at every step.
+        guided_start: share of the steps after which that denoising sets out.
+        metric_disparity: a given map is in pixels and taken as it is.
+        convergence: share of the disparity range that stays in the plane of the screen.
+        published_depth_input: feed DPT as the published code did, without its normalisation.
+        published_bookkeeping: re-use the shift's mask and re-shift an already shifted left view;
+            start from pure noise whatever the strength.
+    """
+
+    preset: str = "paper"
+    direction: Direction = "uni"
+    scale_percent: float = 8.0
+    shift_both: bool = False
+    deblur: bool = True
+    rounding: Rounding = "nearest"
+    normalisation: Normalisation = "image"
+    shift_step: int | None = None
+    masked_denoising: bool = True
+    shared_attention: bool = True
+    warp_depth_condition: bool = True
+    inversion: Literal["null-text", "direct"] = "null-text"
+    fusion: bool = False
+    guided_start: float = 0.4
+    metric_disparity: bool = False
+    convergence: float = 0.0
+    published_depth_input: bool = False
+    published_bookkeeping: bool = False
+
+    def __post_init__(self) -> None:
+        _check_choices(self)
+        _check_range("guided_start", self.guided_start, 0, 1)
+        _check_range("convergence", self.convergence, 0, 1)
+        if self.fusion and not self.left_stands_alone:
+            raise ValueError(
+                "fusion: keeps the left view, so it goes with direction 'uni', without shift_both"
+            )
+        if not 0 <= abs(self.scale_percent) <= 50:
+            raise ValueError(
+                f"scale_percent: got {self.scale_percent}, expected -50 to 50 (% of the width)"
+            )
+        if self.shift_step is not None and self.shift_step < 0:
+            raise ValueError(f"shift_step: got {self.shift_step}, expected 0 or more")
+
+    @property
+    def left_stands_alone(self) -> bool:
+        """Return whether the left view neither moves nor looks at the right one."""
+        return not self.shift_both and (self.direction == "uni" or not self.shared_attention)
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How Stable Diffusion is sampled.
+
+    Attributes:
+        steps: DDIM steps of the full schedule.
+        guidance_scale: classifier-free guidance; 1 switches it off.
+        eta: DDIM's eta; 0 is deterministic.
+        seed: start noise of the first sample; sample k uses seed + k.
+        samples: pictures per prompt.
+        height_px: picture height, a multiple of 64; None takes the model's own size.
+        width_px: picture width, likewise.
+        strength: share of the schedule that is run from a given image, in (0, 1].
+    """
+
+    steps: int = 50
+    guidance_scale: float = 9.0
+    eta: float = 0.0
+    seed: int = 42
+    samples: int = 1
+    height_px: int | None = None
+    width_px: int | None = None
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_range("steps", self.steps, 1, 500)
+        _check_range("eta", self.eta, 0, 1)
+        _check_range("guidance_scale", self.guidance_scale, 0, 100)
+        _check_range("samples", self.samples, 1, 1024)
+        _check_range("seed", self.seed, 0, 2**32 - 1)
+        for name in ("height_px", "width_px"):
+            size = getattr(self, name)
+            if size is not None and (size <= 0 or size % SIZE_MULTIPLE):
+                raise ValueError(
+                    f"{name}: got {size}, expected a positive multiple of {SIZE_MULTIPLE}"
+                )
+        if not 0 < self.strength <= 1:
+            raise ValueError(f"strength: got {self.strength}, expected more than 0, at most 1")
+
+
+PRESETS: dict[str, StereoOptions] = {
+    "original": StereoOptions(
+        preset="original",
+        deblur=False,
+        rounding="truncate",
+        normalisation="batch",
+        shift_step=10,
+        warp_depth_condition=False,
+        published_depth_input=True,
+        published_bookkeeping=True,
+    ),
+    "paper": StereoOptions(),
+    "best": StereoOptions(preset="best", inversion="direct", fusion=True),
+}
+
+
+def preset(name: str, **changes: Any) -> StereoOptions:
+    """Return the options of a preset with the named fields changed; None leaves a field alone.
+
+    Raises:
+        ValueError: for an unknown preset, field or value.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset: got {name!r}, expected one of {', '.join(PRESETS)}")
+    known = {field.name for field in fields(StereoOptions)}
+    unknown = sorted(set(changes) - known)
+    if unknown:
+        raise ValueError(f"{unknown[0]}: not a stereo option, expected one of {sorted(known)}")
+    return replace(PRESETS[name], **{k: v for k, v in changes.items() if v is not None})
+
+
+def settings_of(stereo: StereoOptions, sampling: SamplingOptions) -> dict[str, Any]:
+    """Return both option sets as one flat JSON-able dictionary."""
+    return {**asdict(stereo), **asdict(sampling)}

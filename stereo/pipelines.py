@@ -1,0 +1,175 @@
+"""The three workflows: a prompt, an image under its depth, or a photo becomes a stereo pair."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from stereo.disparity import disparity_of_tensor, predict_disparity
+from stereo.finish import Work, fused_pairs, shifted_pairs
+from stereo.frame import depth_feeding, fit_map, fit_to_model, photo_disparity, picture_size
+from stereo.inversion import NullTextOptions, invert_photo
+from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+from stereo.options import SamplingOptions, StereoOptions
+from stereo.pair import StereoPair
+from stereo.plan import depth_conditions, latent_shift, record_after, shift_steps
+from stereo.sampler import OnStep, denoise_left
+from stereo.stages import describe, make_run, prompts, stack_map
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
+
+PAPER = StereoOptions()
+PROMPT_SAMPLING = SamplingOptions()
+PHOTO_SAMPLING = SamplingOptions(guidance_scale=7.5)
+NULL_TEXT = NullTextOptions()
+
+
+@torch.no_grad()
+def text_to_stereo(
+    model: "LatentDiffusion",
+    depth_model: "DPTDepthModel",
+    prompt: str,
+    *,
+    options: StereoOptions = PAPER,
+    sampling: SamplingOptions = PROMPT_SAMPLING,
+    negative_prompt: str = "",
+    disparity: np.ndarray | None = None,
+    on_step: OnStep | None = None,
+) -> list[StereoPair]:
+    """Make stereo pairs from a prompt (T2SI).
+
+    The left view is denoised alone, its picture gives the disparity, and the right view branches
+    off the same trajectory.
+
+    Args:
+        model: 4-channel Stable Diffusion (`stereo.load_model("text")`).
+        depth_model: looks at the left pictures; unused where `disparity` is given.
+        prompt: what to show.
+        options: of the stereo method.
+        sampling: steps, guidance, size, seed, number of samples.
+        negative_prompt: what guidance leads away from.
+        disparity: (H, W) float32 of the left view, near = large, instead of the depth model's.
+        on_step: progress hook; raising in it cancels.
+
+    Returns:
+        One pair per sample.
+    """
+    size = latent_size(model, *picture_size(model, sampling))
+    start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
+    conditioning = prompts(model, prompt, negative_prompt, sampling)
+    run = make_run(model, conditioning, sampling, on_step)
+    branch = denoise_left(
+        run, start.to(model.device), record_after=record_after(run.total, options)
+    )
+    pictures = decode(model, branch.final)
+    near = (
+        disparity_of_tensor(depth_model, pictures, preprocessing=depth_feeding(options))
+        if disparity is None
+        else stack_map(disparity, sampling.samples, model.device)
+    )
+    inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
+    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
+    if options.fusion:
+        return fused_pairs(work, tensor_to_images(pictures), near, branch.final, branch)
+    return shifted_pairs(work, near, branch)
+
+
+@torch.no_grad()
+def depth_to_stereo(
+    model: "LatentDepth2ImageDiffusion",
+    image: np.ndarray,
+    prompt: str,
+    *,
+    options: StereoOptions = PAPER,
+    sampling: SamplingOptions = PROMPT_SAMPLING,
+    negative_prompt: str = "",
+    disparity: np.ndarray | None = None,
+    on_step: OnStep | None = None,
+) -> list[StereoPair]:
+    """Re-imagine an image under its depth, as stereo pairs (D2SI).
+
+    Args:
+        model: depth-conditioned Stable Diffusion (`stereo.load_model("depth")`).
+        image: (H, W, 3) uint8; its depth, and for strength < 1 its content, are kept.
+        prompt: what to show under that depth.
+        options: of the stereo method.
+        sampling: steps, guidance, size, seed, strength, number of samples.
+        negative_prompt: what guidance leads away from.
+        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
+        on_step: progress hook; raising in it cancels.
+
+    Returns:
+        One pair per sample.
+    """
+    frame = fit_to_model(model, image, sampling, options)
+    size = latent_size(model, *frame.size_px[::-1])
+    near_map = (
+        predict_disparity(model.depth_model.model, frame.image(image))
+        if disparity is None
+        else fit_map(frame, disparity, image)
+    )
+    near = stack_map(near_map, sampling.samples, model.device)
+    plan = latent_shift(near, size, options)
+    depth = depth_conditions(near, size, plan, options)
+    conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
+    run = make_run(model, conditioning, sampling, on_step)
+    start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed).to(model.device)
+    if run.total < sampling.steps and not options.published_bookkeeping:
+        kept = encode(model, frame.image(image))
+        start = run.renoise(kept.expand_as(start), start)
+    inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
+    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
+    if options.fusion:
+        branch = denoise_left(run, start, record_after=record_after(run.total, options))
+        pictures = tensor_to_images(decode(model, branch.final))
+        return fused_pairs(work, pictures, near, branch.final, branch)
+    trunk = denoise_left(run, start, stop=shift_steps(run.total, options).shift + 1)
+    return shifted_pairs(work, near, trunk)
+
+
+@torch.no_grad()
+def image_to_stereo(
+    model: "LatentDiffusion",
+    depth_model: "DPTDepthModel",
+    image: np.ndarray,
+    *,
+    options: StereoOptions = PAPER,
+    sampling: SamplingOptions = PHOTO_SAMPLING,
+    prompt: str = "",
+    null_text: NullTextOptions = NULL_TEXT,
+    disparity: np.ndarray | None = None,
+    on_step: OnStep | None = None,
+) -> list[StereoPair]:
+    """Make a stereo pair from a photo (I2SI), by null-text or direct inversion.
+
+    Args:
+        model: 4-channel Stable Diffusion (`stereo.load_model("image")`); null-text inversion
+            runs in float32 whatever its precision.
+        depth_model: looks at the photo; unused where `disparity` is given.
+        image: (H, W, 3) uint8.
+        options: of the stereo method.
+        sampling: steps, guidance, size, seed; one sample, as the photo is one.
+        prompt: description of the photo; empty as published.
+        null_text: settings of the inversion.
+        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
+        on_step: progress hook; raising in it cancels.
+
+    Returns:
+        One pair; its left view is the photo itself with fusion, else its reconstruction.
+    """
+    if sampling.samples != 1:
+        raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
+    frame = fit_to_model(model, image, sampling, options)
+    photo = frame.image(image)
+    near_map = photo_disparity(depth_model, image, frame, disparity, options)
+    near = stack_map(near_map, 1, model.device)
+    run = make_run(model, prompts(model, prompt, "", sampling), sampling, on_step)
+    clean = encode(model, photo)
+    run, branch = invert_photo(run, clean, options, null_text)
+    inputs = {"task": "image", "prompt": prompt}
+    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
+    if options.fusion:
+        return fused_pairs(work, image[None], near, clean, branch)
+    return shifted_pairs(work, near, branch)

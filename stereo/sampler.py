@@ -1,0 +1,201 @@
+"""Stereo denoising: one trunk of steps for both views, a shift, then two views side by side.
+
+Before the shift both views are identical, so one is computed. After it, `uni` never lets the left
+view depend on the right one; a left branch that has been run already is replayed (`denoise_right`)
+instead of computed again. All bookkeeping is per call.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ldm.models.diffusion.ddim import DDIMSampler
+from ldm.models.diffusion.guidance import Guidance
+from stereo.attention import record_attention, replay_attention, share_attention
+from stereo.conditioning import Conditioning, View
+from stereo.options import StereoOptions
+from stereo.plan import LatentShift, ShiftSteps
+
+Attention = dict[str, Tensor]
+
+# Noise added at a step comes from a seed of its own, beyond all start seeds.
+STEP_SEED_STRIDE = 2**32
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What a progress hook is told after every step.
+
+    `latents` and `predicted` (x0) are (views * n, C, h, w), left views first.
+    """
+
+    stage: str
+    step: int
+    total: int
+    latents: Tensor
+    predicted: Tensor
+
+
+OnStep = Callable[[StepReport], None]
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """One model, schedule and prompt: everything about a run except the latents.
+
+    Attributes:
+        sampler: with its schedule made.
+        conditioning: of the n samples.
+        total: executed steps; fewer than the schedule's when it starts part of the way.
+        seed: of the noise that eta > 0 adds, the same for both views.
+        on_step: called after every step; raising in it ends the run.
+    """
+
+    sampler: DDIMSampler
+    conditioning: Conditioning
+    total: int
+    seed: int = 0
+    on_step: OnStep | None = None
+
+    @property
+    def unet(self) -> torch.nn.Module:
+        """Return the network whose attention is edited."""
+        return self.sampler.model.model.diffusion_model
+
+    def step(self, latents: Tensor, index: int, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
+        """Advance latents (views * n, C, h, w) by DDIM step `index` (0-based, in order of time)."""
+        cond, uncond = self.conditioning.at(index, views)
+        guidance = Guidance(cond, self.conditioning.guidance_scale, uncond)
+        remaining = self.total - 1 - index
+        timesteps = self.sampler.timesteps_at(remaining, latents)
+        output = guidance.output(self.sampler.model, latents, timesteps)
+        # View by view, so that noise added with eta > 0 is the same for all of them.
+        parts = zip(latents.chunk(len(views)), output.chunk(len(views)), strict=True)
+        updated = [
+            self.sampler.update(view, part, remaining, generator=self._generator(index))
+            for view, part in parts
+        ]
+        latents, predicted = (torch.cat(views) for views in zip(*updated, strict=True))
+        return latents, predicted
+
+    def renoise(self, clean: Tensor, noise: Tensor) -> Tensor:
+        """Bring clean latents (n, C, h, w) to the noise level that this run starts from."""
+        return self.sampler.stochastic_encode(clean, self.total - 1, noise=noise)
+
+    def report(self, stage: str, index: int, latents: Tensor, predicted: Tensor) -> None:
+        """Tell the hook about a finished step."""
+        if self.on_step is not None:
+            self.on_step(StepReport(stage, index, self.total, latents, predicted))
+
+    def _generator(self, index: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed + STEP_SEED_STRIDE * (index + 1))
+
+
+@dataclass
+class LeftBranch:
+    """A left view's latents after each step, and what its attention layers saw where recorded."""
+
+    latents: list[Tensor] = field(default_factory=list)
+    attention: dict[int, Attention] = field(default_factory=dict)
+
+    @property
+    def final(self) -> Tensor:
+        """Return the latents after the last step so far."""
+        return self.latents[-1]
+
+    def attention_bytes(self) -> int:
+        """Return the size of what was recorded for the right view."""
+        tensors = [t for store in self.attention.values() for t in store.values()]
+        return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def denoise_left(
+    run: Denoiser, start: Tensor, *, stop: int | None = None, record_after: int | None = None
+) -> LeftBranch:
+    """Denoise one view alone from `start` (n, C, h, w) through step `stop - 1`.
+
+    With `record_after`, later steps keep what a right view's attention needs (see
+    `denoise_right`).
+    """
+    branch, latents = LeftBranch(), start
+    for index in range(run.total if stop is None else min(stop, run.total)):
+        store: Attention = {}
+        recording = record_after is not None and index > record_after
+        with record_attention(run.unet, store) if recording else nullcontext():
+            latents, predicted = run.step(latents, index, ("trunk",))
+        branch.latents.append(latents)
+        if recording:
+            branch.attention[index] = store
+        run.report("left", index, latents, predicted)
+    return branch
+
+
+def left_attention(run: Denoiser, branch: LeftBranch, index: int) -> Attention:
+    """Return what the left view's layers saw at a step: recorded, or evaluated for that alone."""
+    if index in branch.attention:
+        return branch.attention[index]
+    store: Attention = {}
+    with record_attention(run.unet, store):
+        run.step(branch.latents[index - 1], index, ("left",))
+    return store
+
+
+def denoise_right(
+    run: Denoiser,
+    branch: LeftBranch,
+    plan: LatentShift,
+    steps: ShiftSteps,
+    hole_noise: Tensor | None,
+    *,
+    share: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Denoise the right view alone beside a finished left branch (`uni`, left view unmoved).
+
+    Gives what the joint run gives, for half of its work where the branch recorded its attention.
+    `share` switches the attention edit. Returns the right latents (n, C, h, w) and the shift's
+    valid mask (n, 1, h, w).
+    """
+    if plan.left is not None:
+        raise ValueError("shift_both: moves the left view too, so a finished one cannot be re-used")
+    _, right, valid = plan.split(branch.latents[steps.shift], hole_noise)
+    for index in range(steps.shift + 1, run.total):
+        store = left_attention(run, branch, index) if share else None
+        with replay_attention(run.unet, store) if store is not None else nullcontext():
+            right, predicted = run.step(right, index, ("right",))
+        if index in steps.refresh:
+            right = plan.reapply(branch.latents[index], right, valid)
+        run.report("right", index, right, predicted)
+    return right, valid
+
+
+def denoise_joint(
+    run: Denoiser,
+    trunk: Tensor,
+    plan: LatentShift,
+    steps: ShiftSteps,
+    options: StereoOptions,
+    hole_noise: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Denoise both views together from `trunk` (n, C, h, w), the latents after step `shift`.
+
+    Returns left and right latents (n, C, h, w) and the shift's valid mask (n, 1, h, w).
+    """
+    samples = trunk.shape[0]
+    left, right, valid = plan.split(trunk, hole_noise)
+    for index in range(steps.shift + 1, run.total):
+        with _shared(run, options, samples):
+            views, predicted = run.step(torch.cat([left, right]), index, ("left", "right"))
+        left, right = views.chunk(2)
+        if index in steps.refresh:
+            right = plan.reapply(left, right, valid)
+        run.report("pair", index, torch.cat([left, right]), predicted)
+    return left, right, valid
+
+
+def _shared(run: Denoiser, options: StereoOptions, samples: int) -> AbstractContextManager[None]:
+    if not options.shared_attention:
+        return nullcontext()
+    return share_attention(run.unet, options.direction, samples)

@@ -1,0 +1,143 @@
+"""Parts that the workflows share: prompts, the run, branching into two views, the result."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ldm.models.diffusion.ddim import DDIMSampler
+from stereo.conditioning import Conditioning, View
+from stereo.latents import HOLE_SEED_OFFSET, seeded_noise
+from stereo.options import SamplingOptions, StereoOptions, settings_of
+from stereo.pair import StereoPair
+from stereo.plan import LatentShift, ShiftSteps
+from stereo.sampler import Denoiser, LeftBranch, OnStep, denoise_joint, denoise_right
+from stereo.shift import normalise
+
+if TYPE_CHECKING:
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+
+@dataclass(frozen=True)
+class Views:
+    """Finished latents (n, C, h, w) of both views, and where the shift landed (n, 1, h, w)."""
+
+    left: Tensor
+    right: Tensor
+    valid: Tensor
+
+
+def prompts(
+    model: "LatentDiffusion",
+    prompt: str,
+    negative_prompt: str,
+    sampling: SamplingOptions,
+    depth: dict[View, Tensor] | None = None,
+) -> Conditioning:
+    """Embed a prompt and its negative for all samples."""
+    context = model.get_learned_conditioning([prompt, negative_prompt]).float()
+    positive, negative = (part.repeat(sampling.samples, 1, 1) for part in context.split(1))
+    return Conditioning(positive, negative, sampling.guidance_scale, depth)
+
+
+def make_run(
+    model: "LatentDiffusion",
+    conditioning: Conditioning,
+    sampling: SamplingOptions,
+    on_step: OnStep | None,
+) -> Denoiser:
+    """Make the schedule; a strength below 1 leaves out its first, noisiest steps."""
+    sampler = DDIMSampler(model)
+    sampler.make_schedule(sampling.steps, ddim_eta=sampling.eta)
+    total = int(sampling.strength * len(sampler.ddim_timesteps))
+    if total < 1:
+        raise ValueError(
+            f"strength: got {sampling.strength} of {sampling.steps} steps, which leaves none to run"
+        )
+    return Denoiser(sampler, conditioning, total, sampling.seed, on_step)
+
+
+def branch_off(
+    run: Denoiser,
+    branch: LeftBranch,
+    plan: LatentShift,
+    steps: ShiftSteps,
+    options: StereoOptions,
+    sampling: SamplingOptions,
+) -> Views:
+    """Shift the right view out of a left branch and denoise what is not denoised yet."""
+    noise = _hole_noise(branch.final, options, sampling)
+    if steps.shift >= run.total:
+        # So few steps that none is followed by the shift, as published: two equal views.
+        valid = torch.ones_like(branch.final[:, :1], dtype=torch.bool)
+        return Views(branch.final, branch.final, valid)
+    if options.left_stands_alone and len(branch.latents) == run.total:
+        right, valid = denoise_right(
+            run, branch, plan, steps, noise, share=options.shared_attention
+        )
+        return Views(branch.final, right, valid)
+    trunk = branch.latents[steps.shift]
+    return Views(*denoise_joint(run, trunk, plan, steps, options, noise))
+
+
+def make_pairs(
+    left: np.ndarray,
+    right: np.ndarray,
+    near: Tensor,
+    valid: np.ndarray,
+    settings: dict[str, Any],
+) -> list[StereoPair]:
+    """Pair up views (n, H, W, 3) uint8 with disparity (n, h, w) and valid masks (n, H, W)."""
+    disparity = normalise(enlarge_map(near, left.shape[1:3])).cpu().numpy()
+    return [
+        StereoPair(left[k], right[k], disparity[k], valid[k], {**settings, "sample": k})
+        for k in range(len(left))
+    ]
+
+
+def enlarge_map(near: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize disparity (n, h, w) to pictures of (H, W), bilinear."""
+    if near.shape[1:] == size:
+        return near
+    return F.interpolate(near.float().unsqueeze(1), size, mode="bilinear").squeeze(1)
+
+
+def picture_mask(valid: Tensor, size: tuple[int, int]) -> np.ndarray:
+    """Enlarge a latent mask (n, 1, h, w) to pictures of (H, W); returns (n, H, W) bool."""
+    return F.interpolate(valid.float(), size, mode="nearest").squeeze(1).bool().cpu().numpy()
+
+
+def pixel_disparity(near: Tensor, options: StereoOptions) -> Tensor:
+    """Turn disparity (n, H, W) into pixels of that width, the screen's plane being 0.
+
+    Relative disparity is scaled so that its range is `scale_percent` of the width; metric
+    disparity keeps its pixels.
+    """
+    if options.metric_disparity:
+        low, high = near.amin((1, 2), keepdim=True), near.amax((1, 2), keepdim=True)
+        plane = low + options.convergence * (high - low) if options.convergence else 0
+        return near - plane
+    scale_px = options.scale_percent / 100 * near.shape[-1]
+    return (normalise(near) - options.convergence) * scale_px
+
+
+def describe(
+    options: StereoOptions, sampling: SamplingOptions, inputs: dict[str, str]
+) -> dict[str, Any]:
+    """Return the settings that a result carries: workflow, its inputs, every option."""
+    return {**inputs, **settings_of(options, sampling)}
+
+
+def stack_map(disparity: np.ndarray, samples: int, device: torch.device) -> Tensor:
+    """Turn one map (H, W) into (n, H, W) on the device."""
+    near = torch.from_numpy(np.ascontiguousarray(disparity, dtype=np.float32)).to(device)
+    return near.expand(samples, -1, -1)
+
+
+def _hole_noise(like: Tensor, options: StereoOptions, sampling: SamplingOptions) -> Tensor | None:
+    if not options.deblur:
+        return None
+    return seeded_noise(like.shape[0], tuple(like.shape[1:]), sampling.seed + HOLE_SEED_OFFSET)

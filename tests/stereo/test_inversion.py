@@ -1,0 +1,129 @@
+"""Inversion and the whole photo run against the published code's numbers."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ldm.models.diffusion.ddim import DDIMSampler
+from ldm.util import instantiate_from_config
+from stereo.conditioning import Conditioning
+from stereo.inversion import NullTextOptions, ddim_inversion, in_float32, null_text_inversion
+from stereo.options import preset
+from stereo.plan import latent_shift, shift_steps
+from stereo.sampler import Denoiser, denoise_joint, denoise_left
+from tests.golden import weights
+
+PUBLISHED_NULL_TEXT = NullTextOptions(scale_with_steps=False)
+
+
+def published_sampler(stored: dict, steps: int) -> DDIMSampler:
+    """Build the case's small SD 1 UNet behind an identity autoencoder, and its schedule."""
+    unet = {
+        "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
+        "params": {"image_size": 32, **stored["config"]["unet_ldm"]},
+    }
+    params = {
+        "linear_start": 0.00085,
+        "linear_end": 0.012,
+        "conditioning_key": "crossattn",
+        "unet_config": unet,
+        "first_stage_config": {"target": "ldm.models.autoencoder.IdentityFirstStage"},
+        "cond_stage_config": {"target": "torch.nn.Identity"},
+    }
+    model = instantiate_from_config(
+        {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}
+    )
+    filled = weights.fill(model.model.diffusion_model)
+    with torch.no_grad():
+        filled.out[2].weight.mul_(0.1)
+        filled.out[2].bias.mul_(0.1)
+    model.eval().requires_grad_(False)
+    sampler = DDIMSampler(model)
+    sampler.make_schedule(steps)
+    return sampler
+
+
+@pytest.mark.parametrize("case", ["null_text_10_same_prompt", "null_text_50"])
+def test_null_text_equals_the_published_inversion(golden, case):
+    stored = golden(case)
+    steps = stored["config"]["num_ddim_steps"]
+    sampler = published_sampler(stored, steps)
+    assert list(reversed(sampler.ddim_timesteps)) == stored["timesteps"].tolist()
+    trajectory = ddim_inversion(sampler, stored["latent"], stored["cond"])
+    torch.testing.assert_close(
+        torch.cat(trajectory),
+        stored["ddim_latents"].flatten(0, 1)[:, None].flatten(0, 1)
+        if stored["ddim_latents"].ndim == 5
+        else stored["ddim_latents"],
+        atol=2e-5,
+        rtol=0,
+    )
+    conditioning = Conditioning(stored["cond"], stored.get("uncond", stored["cond"]), 7.5)
+    tuned = null_text_inversion(sampler, trajectory, conditioning, PUBLISHED_NULL_TEXT)
+    assert [len(losses) for losses in tuned.losses] == stored["n_inner"].tolist()
+    expected = stored["losses"][torch.isfinite(stored["losses"])]
+    flat = torch.tensor([loss for losses in tuned.losses for loss in losses])
+    torch.testing.assert_close(flat, expected.float(), rtol=1e-3, atol=0)
+    torch.testing.assert_close(tuned.latents[0], stored["latent_cur"][-1], atol=5e-4, rtol=0)
+    difference = (tuned.embeddings[:, 0, ::4, ::2] - stored["uncond_opt_sub"]).abs()
+    assert difference.max() < 1e-2
+    assert difference.mean() < 3e-4
+    mse = (tuned.latents - trajectory[0]).square().mean()
+    torch.testing.assert_close(mse.double(), stored["rec_mse"].double(), rtol=1e-2, atol=0)
+
+
+def test_null_text_evaluates_the_conditional_branch_once_per_step(golden):
+    stored = golden("null_text_10_same_prompt")
+    sampler = published_sampler(stored, 10)
+    trajectory = ddim_inversion(sampler, stored["latent"], stored["cond"])
+    calls: list[int] = []
+    sampler.model.model.diffusion_model.register_forward_pre_hook(
+        lambda module, args: calls.append(len(args[0]))
+    )
+    conditioning = Conditioning(stored["cond"], stored["cond"], 7.5)
+    null_text_inversion(sampler, trajectory, conditioning, NullTextOptions(inner_steps=2))
+    # Conditional once, unconditional for two Adam steps and once to go on.
+    assert calls == [1] * 10 * (1 + 2 + 1)
+
+
+def test_original_equals_the_published_photo_run(golden):
+    stored = golden("img2stereo_uni")
+    stride, full = stored["config"]["latent_stride"], stored["config"]["full"]
+    sampler = published_sampler(stored, 50)
+    conditioning = Conditioning(stored["cond"], stored["uncond_f16"].float(), 7.5)
+    seen = {}
+    run = Denoiser(
+        sampler, conditioning, 50, on_step=lambda r: seen.update({(r.stage, r.step): r.latents})
+    )
+    options = preset("original")
+    steps, plan = shift_steps(50, options), latent_shift(stored["disparity"], (64, 64), options)
+    trunk = denoise_left(run, stored["x_t"], stop=steps.shift + 1)
+    seen["pair", 9] = trunk.latents[9].repeat(2, 1, 1, 1)
+    left, right, _ = plan.split(trunk.final, None)
+    seen["pair", 10] = torch.cat([left, right])
+    denoise_joint(run, trunk.final, plan, steps, options, None)
+    for step in (9, 10, 11, 20, 21, 49):
+        k = 1 if step in full else stride
+        torch.testing.assert_close(
+            seen["pair", step][..., ::k, ::k],
+            stored[f"latents_after_{step}"],
+            atol=5e-4 if step == 49 else 1e-4,
+            rtol=0,
+        )
+
+
+def test_more_steps_than_a_hundred_keep_a_positive_learning_rate():
+    """The published rate falls with the step's number and would go negative."""
+    assert NullTextOptions().scale_with_steps
+    with pytest.raises(ValueError, match="inner_steps: got 0"):
+        NullTextOptions(inner_steps=0)
+
+
+def test_in_float32_brings_the_precision_back_after_an_error():
+    layer = nn.Linear(2, 2).half()
+    with pytest.raises(RuntimeError), in_float32(layer):
+        assert layer.weight.dtype == torch.float32
+        raise RuntimeError
+    assert layer.weight.dtype == torch.float16
+    assert np.isfinite(layer.weight.float().detach().numpy()).all()

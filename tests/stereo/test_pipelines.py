@@ -1,0 +1,240 @@
+"""The three workflows end to end on small random models: what a caller of the package relies on."""
+
+import numpy as np
+import pytest
+import torch
+
+from stereo.frame import fit_to_model
+from stereo.inversion import NullTextOptions
+from stereo.latents import decode, encode, tensor_to_images
+from stereo.options import SamplingOptions, preset
+from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
+
+FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (80, 100, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def two_planes() -> np.ndarray:
+    near = np.zeros((64, 64), np.float32)
+    near[16:48, 24:40] = 1
+    return near
+
+
+@pytest.mark.parametrize("name", ["original", "paper"])
+@pytest.mark.parametrize("changes", [{}, {"direction": "bi"}, {"shift_both": True}])
+def test_text_gives_pairs_of_the_right_kind(tiny_model, tiny_dpt, name, changes):
+    pairs = text_to_stereo(
+        tiny_model,
+        tiny_dpt,
+        "anything",
+        options=preset(name, scale_percent=25.0, **changes),
+        sampling=SamplingOptions(steps=12, samples=2, height_px=64, width_px=128),
+    )
+    assert len(pairs) == 2
+    for pair in pairs:
+        assert pair.left.shape == pair.right.shape == (64, 128, 3)
+        assert pair.left.dtype == np.uint8
+        assert pair.disparity.shape == pair.valid.shape == (64, 128)
+        assert (pair.disparity.min(), pair.disparity.max()) == (0, 1)
+        assert (pair.left != pair.right).any()
+        assert pair.settings["preset"] == name
+        assert pair.settings["prompt"] == "anything"
+
+
+def test_a_sample_is_the_same_alone_and_in_a_batch(tiny_model, tiny_dpt):
+    def run(seed: int, samples: int):
+        sampling = SamplingOptions(steps=5, seed=seed, samples=samples)
+        return text_to_stereo(tiny_model, tiny_dpt, "x", sampling=sampling)
+
+    second, alone = run(7, 2)[1], run(8, 1)[0]
+    assert np.abs(second.left.astype(int) - alone.left).max() <= 1
+    assert np.abs(second.right.astype(int) - alone.right).max() <= 1
+
+
+def test_own_disparity_decides_where_the_shift_lands(tiny_model, tiny_dpt, two_planes):
+    options = preset("paper", scale_percent=12.5)
+    (pair,) = text_to_stereo(
+        tiny_model, tiny_dpt, "x", options=options, sampling=FEW, disparity=two_planes
+    )
+    holes = ~pair.valid
+    # One latent cell of 8 px opens on the right of the near square, nowhere else.
+    assert holes[16:48].any()
+    assert not holes[:8].any() and not holes[56:].any()
+    assert set(np.flatnonzero(holes.any(0))) <= set(range(24, 48))
+
+
+def test_options_reach_the_result(tiny_model, tiny_dpt, two_planes):
+    def right(**changes):
+        options = preset("paper", **changes)
+        pairs = text_to_stereo(
+            tiny_model, tiny_dpt, "x", options=options, sampling=FEW, disparity=two_planes
+        )
+        return pairs[0].right
+
+    plain = right()
+    for changes in (
+        {"scale_percent": 25.0},
+        {"deblur": False},
+        {"masked_denoising": False},
+        {"shared_attention": False},
+        {"shift_step": 2},
+    ):
+        assert (plain != right(**changes)).any(), changes
+
+
+def test_no_shift_gives_two_equal_views(tiny_model, tiny_dpt, two_planes):
+    (pair,) = text_to_stereo(
+        tiny_model,
+        tiny_dpt,
+        "x",
+        options=preset("paper", scale_percent=0.0),
+        sampling=FEW,
+        disparity=two_planes,
+    )
+    assert np.abs(pair.left.astype(int) - pair.right).max() <= 1
+    assert pair.valid.all()
+
+
+@pytest.mark.parametrize("name", ["original", "paper"])
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_depth_gives_pairs_at_the_image_s_proportions(
+    tiny_depth_conditioned, photo, name, strength
+):
+    sampling = SamplingOptions(steps=12, strength=strength, samples=2)
+    pairs = depth_to_stereo(
+        tiny_depth_conditioned, photo, "x", options=preset(name), sampling=sampling
+    )
+    assert len(pairs) == 2
+    assert pairs[0].left.shape == (64, 64, 3)
+
+
+def test_strength_below_one_keeps_some_of_the_image(tiny_depth_conditioned, photo, two_planes):
+    """The published code starts from pure noise whatever the strength; `paper` does not."""
+    near = np.kron(two_planes, np.ones((2, 2), np.float32))[:80, :100]
+
+    def lefts(name: str):
+        other = 255 - photo
+        sampling = SamplingOptions(steps=12, strength=0.6)
+        return [
+            depth_to_stereo(
+                tiny_depth_conditioned,
+                image,
+                "x",
+                options=preset(name),
+                sampling=sampling,
+                disparity=near,
+            )[0].left
+            for image in (photo, other)
+        ]
+
+    same, other = lefts("original")
+    assert (same == other).all()
+    same, other = lefts("paper")
+    assert (same != other).any()
+
+
+def test_a_photo_gives_a_pair_and_reports_every_stage(tiny_model, tiny_dpt, photo):
+    stages = []
+    (pair,) = image_to_stereo(
+        tiny_model,
+        tiny_dpt,
+        photo,
+        sampling=FEW,
+        null_text=NullTextOptions(inner_steps=2),
+        on_step=lambda r: stages.append((r.stage, r.step, r.total)),
+    )
+    assert pair.left.shape == (64, 64, 3)
+    assert [stage for stage, step, _ in stages if step == 0] == ["invert", "null-text", "left"]
+    assert stages[-1] == ("pair", 4, 5)
+    assert not any(p.requires_grad for p in tiny_model.parameters())
+
+
+def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_planes):
+    with pytest.raises(ValueError, match="samples: got 2, expected 1"):
+        sampling = SamplingOptions(samples=2)
+        image_to_stereo(tiny_model, tiny_dpt, photo, sampling=sampling)
+    with pytest.raises(ValueError, match="disparity: got 64x64 px, expected the image's 100x80"):
+        image_to_stereo(tiny_model, tiny_dpt, photo, disparity=two_planes)
+    with pytest.raises(ValueError, match="height_px: got 100"):
+        SamplingOptions(height_px=100)
+    with pytest.raises(ValueError, match="preset: got 'best-ever'"):
+        preset("best-ever")
+    with pytest.raises(ValueError, match="rounding: got 'up'"):
+        preset("paper", rounding="up")
+    with pytest.raises(ValueError, match="strength: got 0.01 of 5 steps"):
+        text_to_stereo(tiny_model, tiny_dpt, "x", sampling=SamplingOptions(steps=5, strength=0.01))
+
+
+def test_half_precision_runs_and_null_text_stays_in_float32(tiny_model, tiny_dpt, photo):
+    dtype = next(tiny_model.model.parameters()).dtype
+    tiny_model.model.to(torch.bfloat16)
+    try:
+        (pair,) = image_to_stereo(
+            tiny_model, tiny_dpt, photo, sampling=FEW, null_text=NullTextOptions(inner_steps=1)
+        )
+        assert next(tiny_model.model.parameters()).dtype == torch.bfloat16
+    finally:
+        tiny_model.model.to(dtype)
+    assert pair.right.std() > 0
+
+
+@pytest.mark.parametrize("workflow", ["text", "depth", "image"])
+def test_best_warps_what_the_left_view_shows_and_invents_only_the_rest(
+    tiny_model, tiny_depth_conditioned, tiny_dpt, photo, workflow
+):
+    options = preset("best", metric_disparity=True)
+    size = (80, 100) if workflow == "image" else (64, 64)
+    steps_px = np.zeros(size, np.float32)
+    steps_px[20:50, 30:60] = 6
+    pair = {
+        "text": lambda: text_to_stereo(
+            tiny_model, tiny_dpt, "x", options=options, sampling=FEW, disparity=steps_px
+        ),
+        "depth": lambda: depth_to_stereo(
+            tiny_depth_conditioned,
+            photo[:64, :64],
+            "x",
+            options=options,
+            sampling=FEW,
+            disparity=steps_px,
+        ),
+        "image": lambda: image_to_stereo(
+            tiny_model, tiny_dpt, photo, options=options, sampling=FEW, disparity=steps_px
+        ),
+    }[workflow]()[0]
+    if workflow == "image":
+        assert np.array_equal(pair.left, photo)
+    assert pair.right.shape == (*size, 3)
+    # The square has moved by 6 px to the left, everything else stays where it is.
+    assert np.array_equal(pair.right[22:48, 26:52], pair.left[22:48, 32:58])
+    assert np.array_equal(pair.right[55:], pair.left[55:])
+    holes = ~pair.valid
+    assert holes[20:50, 54:60].all() and holes.sum() == 30 * 6
+    assert pair.right[22:48, 54:60].std() > 0
+
+
+def test_direct_inversion_gives_the_reconstruction_without_optimising(tiny_model, tiny_dpt, photo):
+    calls = []
+    hook = tiny_model.model.diffusion_model.register_forward_pre_hook(
+        lambda module, args: calls.append(len(args[0]))
+    )
+    options = preset("paper", inversion="direct")
+    (pair,) = image_to_stereo(tiny_model, tiny_dpt, photo, options=options, sampling=FEW)
+    hook.remove()
+    frame = fit_to_model(tiny_model, photo, FEW, options)
+    latents = encode(tiny_model, frame.image(photo))
+    expected = tensor_to_images(decode(tiny_model, latents))[0]
+    assert np.abs(pair.left.astype(int) - expected).max() <= 1
+    # 5 steps up; after the shift, that is for 3 of 5, one for each view.
+    assert sum(calls) == 5 + 2 * 3
+
+
+def test_best_refuses_what_would_move_the_left_view():
+    for changes in ({"shift_both": True}, {"direction": "bi"}):
+        with pytest.raises(ValueError, match="fusion: keeps the left view"):
+            preset("best", **changes)
