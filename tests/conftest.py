@@ -1,6 +1,7 @@
 """Fixtures that every test folder shares."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,14 @@ import torch
 
 GOLDEN = Path(__file__).parent / "golden"
 SHARED = Path(__file__).parents[1].parent / "shared"
+
+
+def pytest_configure() -> None:
+    """Share the cores among parallel workers, here and in the scripts that tests start."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    torch.set_num_threads(threads)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
 @pytest.fixture

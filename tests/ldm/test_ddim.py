@@ -1,4 +1,4 @@
-"""DDIMSampler: the published trajectories, inversion, noise, refusals."""
+"""DDIMSampler: inversion, noise, refusals."""
 
 from collections.abc import Callable
 
@@ -11,103 +11,7 @@ from torch import Tensor
 from ldm.models.diffusion.ddim import DDIMSampler, ddim_update
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
-from tests.golden import weights
-
-
-def filled_model(config: dict) -> LatentDiffusion:
-    """Return the model of a golden case; only the UNet has weights."""
-    model = instantiate_from_config(config)
-    weights.fill(model.model.diffusion_model)
-    return model.eval()
-
-
-def null_text_model(config: dict) -> LatentDiffusion:
-    """Return the small SD1 model of the null-text cases."""
-    model = filled_model(small_config(config["unet_ldm"]))
-    out: Tensor
-    for out in model.model.diffusion_model.out[2].parameters():
-        out.data.mul_(0.1)
-    return model
-
-
-def small_config(unet: dict, **params: object) -> dict:
-    """Return a configuration without autoencoder and text encoder."""
-    return {
-        "target": "ldm.models.diffusion.ddpm.LatentDiffusion",
-        "params": {
-            "linear_start": 0.00085,
-            "linear_end": 0.012,
-            "channels": 4,
-            "unet_config": {
-                "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
-                "params": unet,
-            },
-            "first_stage_config": {"target": "ldm.models.autoencoder.IdentityFirstStage"},
-            "cond_stage_config": {"target": "torch.nn.Identity"},
-            **params,
-        },
-    }
-
-
-@pytest.mark.parametrize(("case", "atol"), [("g06_ddim_eps", 3e-3), ("g06_ddim_v", 1e-3)])
-def test_sample_matches_the_published_trajectory(
-    golden: Callable[[str], dict], case: str, atol: float
-) -> None:
-    stored = golden(case)
-    config = stored["config"]
-    sampler = DDIMSampler(filled_model(config["model"]))
-    samples, kept = sampler.sample(
-        config["S"],
-        2,
-        (4, 16, 16),
-        stored["cond"],
-        eta=config["eta"],
-        x_T=stored["x_T"],
-        unconditional_guidance_scale=config["scale"],
-        unconditional_conditioning=stored["uncond"],
-        log_every_t=config["log_every_t"],
-    )
-    for name in ("x_inter", "pred_x0"):
-        torch.testing.assert_close(torch.stack(kept[name]), stored[name], atol=atol, rtol=0)
-    torch.testing.assert_close(samples, stored["samples"], atol=atol, rtol=0)
-
-
-def test_depth_conditioned_decode_matches_the_published_one(
-    golden: Callable[[str], dict],
-) -> None:
-    stored = golden("g06_ddim_depth_decode")
-    config = stored["config"]
-    sampler = DDIMSampler(filled_model(config["model"]))
-    sampler.make_schedule(config["S"], config["eta"])
-    cond, uncond = (
-        {"c_crossattn": [stored[name]], "c_concat": [stored["c_concat"]]}
-        for name in ("cond", "uncond")
-    )
-    guidance = {
-        "unconditional_guidance_scale": config["scale"],
-        "unconditional_conditioning": uncond,
-    }
-    samples = sampler.decode(stored["x_T"], cond, config["t_enc"], **guidance)
-    torch.testing.assert_close(samples, stored["samples"], atol=3e-3, rtol=0)
-    x, after = stored["x_T"], []
-    for index in reversed(range(config["t_enc"])):
-        x, _ = sampler.p_sample_ddim(x, cond, sampler.timesteps_at(index, x), index, **guidance)
-        after.append(x)
-    torch.testing.assert_close(
-        torch.stack(after[1::2]), stored["x_after_odd_steps"], atol=3e-3, rtol=0
-    )
-
-
-def test_encode_matches_the_published_inversion(golden: Callable[[str], dict]) -> None:
-    stored = golden("null_text_10_same_prompt")
-    sampler = DDIMSampler(null_text_model(stored["config"]))
-    sampler.make_schedule(stored["config"]["num_ddim_steps"])
-    assert list(reversed(sampler.ddim_timesteps)) == stored["timesteps"].tolist()
-    x_T, extra = sampler.encode(stored["latent"], stored["cond"], 10, return_intermediates=True)
-    found = torch.cat([stored["latent"], *extra["intermediates"]])
-    torch.testing.assert_close(found, stored["ddim_latents"], atol=2e-5, rtol=0)
-    assert torch.equal(x_T, extra["intermediates"][-1])
-
+from tests.golden.models import filled_model, small_config
 
 TINY_UNET = {
     "in_channels": 4,

@@ -6,9 +6,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
-from ldm.util import instantiate_from_config
 from stereo.attention import record_attention, replay_attention, share_attention
-from tests.golden import weights
+from tests.golden.models import filled_model
 
 
 def selector(heads: int, dim_head: int) -> BasicTransformerBlock:
@@ -50,8 +49,8 @@ def block_holder(block: BasicTransformerBlock) -> nn.Module:
 @pytest.mark.parametrize("case", ["g09b_patched_unet", "g09b_patched_unet_sd1_n2"])
 def test_edited_unet_equals_the_published_patch(golden, case):
     stored = golden(case)
-    model = instantiate_from_config(stored["config"]["model"]).eval()
-    unet = weights.fill(model.model.diffusion_model)
+    model = filled_model(stored["config"]["model"])
+    unet = model.model.diffusion_model
     samples = stored["config"]["n_samples"]
 
     def run() -> Tensor:

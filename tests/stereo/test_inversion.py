@@ -6,39 +6,19 @@ import torch
 from torch import nn
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from ldm.util import instantiate_from_config
 from stereo.conditioning import Conditioning
 from stereo.inversion import NullTextOptions, ddim_inversion, in_float32, null_text_inversion
 from stereo.options import preset
 from stereo.plan import latent_shift, shift_steps
 from stereo.sampler import Denoiser, denoise_joint, denoise_left
-from tests.golden import weights
+from tests.golden.models import null_text_model
 
 PUBLISHED_NULL_TEXT = NullTextOptions(scale_with_steps=False)
 
 
 def published_sampler(stored: dict, steps: int) -> DDIMSampler:
-    """Build the case's small SD 1 UNet behind an identity autoencoder, and its schedule."""
-    unet = {
-        "target": "ldm.modules.diffusionmodules.openaimodel.UNetModel",
-        "params": {"image_size": 32, **stored["config"]["unet_ldm"]},
-    }
-    params = {
-        "linear_start": 0.00085,
-        "linear_end": 0.012,
-        "conditioning_key": "crossattn",
-        "unet_config": unet,
-        "first_stage_config": {"target": "ldm.models.autoencoder.IdentityFirstStage"},
-        "cond_stage_config": {"target": "torch.nn.Identity"},
-    }
-    model = instantiate_from_config(
-        {"target": "ldm.models.diffusion.ddpm.LatentDiffusion", "params": params}
-    )
-    filled = weights.fill(model.model.diffusion_model)
-    with torch.no_grad():
-        filled.out[2].weight.mul_(0.1)
-        filled.out[2].bias.mul_(0.1)
-    model.eval().requires_grad_(False)
+    """Build the case's small SD 1 model and its schedule."""
+    model = null_text_model(stored["config"]).requires_grad_(False)
     sampler = DDIMSampler(model)
     sampler.make_schedule(steps)
     return sampler
@@ -51,14 +31,7 @@ def test_null_text_equals_the_published_inversion(golden, case):
     sampler = published_sampler(stored, steps)
     assert list(reversed(sampler.ddim_timesteps)) == stored["timesteps"].tolist()
     trajectory = ddim_inversion(sampler, stored["latent"], stored["cond"])
-    torch.testing.assert_close(
-        torch.cat(trajectory),
-        stored["ddim_latents"].flatten(0, 1)[:, None].flatten(0, 1)
-        if stored["ddim_latents"].ndim == 5
-        else stored["ddim_latents"],
-        atol=2e-5,
-        rtol=0,
-    )
+    torch.testing.assert_close(torch.cat(trajectory), stored["ddim_latents"], atol=2e-5, rtol=0)
     conditioning = Conditioning(stored["cond"], stored.get("uncond", stored["cond"]), 7.5)
     tuned = null_text_inversion(sampler, trajectory, conditioning, PUBLISHED_NULL_TEXT)
     assert [len(losses) for losses in tuned.losses] == stored["n_inner"].tolist()

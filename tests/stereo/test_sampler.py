@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from ldm.util import instantiate_from_config
 from stereo.conditioning import Conditioning
 from stereo.options import StereoOptions, preset
 from stereo.plan import depth_conditions, latent_shift, shift_steps
 from stereo.sampler import Denoiser, StepReport, denoise_joint, denoise_left, denoise_right
-from tests.golden import weights
+from tests.golden.models import filled_model
 
 # Tolerances of the golden README; eps cases run at seven times the latents' magnitude.
 V_TOLERANCE, EPS_TOLERANCE = 1e-3, 5e-3
@@ -21,8 +20,7 @@ V_TOLERANCE, EPS_TOLERANCE = 1e-3, 5e-3
 def build_run(stored: dict, on_step=None) -> Denoiser:
     """Build the golden case's model, filled with its weights, its schedule and its prompts."""
     config = stored["config"]
-    model = instantiate_from_config(config["model"]).eval().requires_grad_(False)
-    weights.fill(model.model.diffusion_model)
+    model = filled_model(config["model"]).requires_grad_(False)
     sampler = DDIMSampler(model)
     sampler.make_schedule(config["S"], ddim_eta=config["eta"])
     depth = None
