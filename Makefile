@@ -1,0 +1,59 @@
+# Two commands: `make demo` and `make test`. Everything is installed into .venv, once.
+.POSIX:
+
+PYTHON = python3
+VENV = .venv
+RUN = $(VENV)/bin/python
+READY = $(VENV)/.installed
+OUTPUTS = outputs/demo
+PROMPT = a red sphere in front of a blue box on a wooden floor
+DEPTH_PROMPT = a red sphere and a yellow cylinder on a wooden floor
+SCENE = docs/scene.png
+FORMATS = --format sbs --format left --format right --format disparity --format anaglyph \
+	--format overview
+
+.PHONY: help setup demo test test-slow test-gpu lint clean
+
+help:
+	@echo "make demo       three workflows on the embedded model, into $(OUTPUTS)/"
+	@echo "make test       ruff and all quick tests"
+	@echo "make test-slow  tests of minutes, and of full-size models"
+	@echo "make test-gpu   tests that need a CUDA device"
+	@echo "make lint       ruff alone"
+	@echo "make clean      remove caches and outputs (.venv stays)"
+
+setup: $(READY)
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+	{ echo "Python 3.10 or newer is needed; try: make PYTHON=python3.12" >&2; exit 1; }
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	touch $(READY)
+
+demo: $(READY)
+	@echo "1/3 text to stereo: $(PROMPT)"
+	@$(RUN) txt2stereoimg.py --prompt "$(PROMPT)" --outdir $(OUTPUTS)/text $(FORMATS)
+	@echo "2/3 depth to stereo: $(DEPTH_PROMPT), under the depth of $(SCENE)"
+	@$(RUN) depth2stereoimg.py --prompt "$(DEPTH_PROMPT)" --init_img $(SCENE) \
+		--outdir $(OUTPUTS)/depth $(FORMATS)
+	@echo "3/3 picture to stereo: $(SCENE)"
+	@$(RUN) img2stereo.py --img_path $(SCENE) --outdir $(OUTPUTS)/image $(FORMATS)
+	@echo "beside each: left, right, disparity, red-cyan anaglyph and a JSON file of the settings"
+
+test: lint
+	$(RUN) -m pytest -n auto
+
+test-slow: $(READY)
+	$(RUN) -m pytest -m "slow and not gpu"
+
+test-gpu: $(READY)
+	$(RUN) -m pytest -m gpu
+
+lint: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+clean:
+	rm -rf outputs .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -exec rm -rf {} +

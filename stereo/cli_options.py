@@ -1,0 +1,288 @@
+"""The scripts' options: how they are declared, and how they become the package's dataclasses.
+
+Nothing here imports torch, so that `--help` and a mistyped option are answered at once; the
+choices are literals for the same reason, held against the package's own by a test.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
+
+if TYPE_CHECKING:
+    from stereo.options import SamplingOptions, StereoOptions
+
+PRESETS = ("original", "paper", "best")
+PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
+SIZE_MULTIPLE_PX = 64
+SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
+
+
+def add_model_options(parser: argparse.ArgumentParser, *, own_depth: bool = False) -> None:
+    """Declare where the networks come from; `own_depth` where the checkpoint has a depth model."""
+    group = parser.add_argument_group("models")
+    group.add_argument(
+        "--ckpt",
+        type=Path,
+        metavar="FILE",
+        help="Stable Diffusion checkpoint, .ckpt or .safetensors (default: the published file if "
+        "it lies in models/, else the embedded model)",
+    )
+    group.add_argument(
+        "--config", type=Path, metavar="YAML", help="its config (default: recognised from the file)"
+    )
+    group.add_argument(
+        "--parameterization",
+        choices=("eps", "v"),
+        help="what the network predicts (default: recognised from the file)",
+    )
+    group.add_argument(
+        "--depthmodel_path",
+        type=Path,
+        metavar="FILE",
+        help="DPT checkpoint (default: "
+        + (
+            "the depth model inside --ckpt)"
+            if own_depth
+            else "the published file if it lies in midas_models/, else the embedded model)"
+        ),
+    )
+    group.add_argument(
+        "--precision",
+        choices=tuple(PRECISIONS),
+        help="of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)",
+    )
+    group.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
+
+
+def add_sampling_options(
+    parser: argparse.ArgumentParser, *, guidance_scale: float, seed: int = 42, many: bool = True
+) -> None:
+    """Declare how Stable Diffusion is sampled; `many` for workflows with several samples."""
+    group = parser.add_argument_group("sampling")
+    group.add_argument(
+        "--ddim_steps", "--steps", type=whole_number, default=50, metavar="N", help="DDIM steps"
+    )
+    group.add_argument(
+        "--scale", type=float, default=guidance_scale, metavar="X", help="guidance scale"
+    )
+    group.add_argument("--ddim_eta", type=float, default=0.0, metavar="X", help="eta of DDIM")
+    group.add_argument("--seed", type=int, default=seed, metavar="N", help="of the start noise")
+    for name, side in (("--H", "height"), ("--W", "width")):
+        group.add_argument(
+            name,
+            type=size_px,
+            metavar="PX",
+            help=f"{side}, a multiple of {SIZE_MULTIPLE_PX} (default: from the model's own size; "
+            "pictures keep their proportions)",
+        )
+    group.set_defaults(n_samples=1, n_iter=1, n_rows=0, fixed_code=False)
+    if many:
+        _add_many(group)
+
+
+def _add_many(group: Any) -> None:
+    group.add_argument(
+        "--n_samples", type=whole_number, default=1, metavar="N", help="pairs at a time"
+    )
+    group.add_argument(
+        "--n_iter", type=whole_number, default=1, metavar="N", help="so often, with new seeds"
+    )
+    group.add_argument(
+        "--fixed_code", action="store_true", help="keep the same seeds in every iteration"
+    )
+    group.add_argument(
+        "--n_rows",
+        type=int,
+        default=0,
+        metavar="N",
+        help="also save all pairs of the run as one grid of N rows (default: no grid)",
+    )
+
+
+def add_prompt_options(parser: argparse.ArgumentParser) -> None:
+    """Declare prompts, given or read from a file."""
+    parser.add_argument("--prompt", default=SHAPES_PROMPT, metavar="TEXT", help="what to show")
+    parser.add_argument(
+        "--from-file",
+        "--from_file",
+        type=Path,
+        metavar="FILE",
+        help="one prompt a line, instead of --prompt",
+    )
+    parser.add_argument(
+        "--negative_prompt", default="", metavar="TEXT", help="what guidance leads away from"
+    )
+
+
+def add_stereo_options(parser: argparse.ArgumentParser) -> None:
+    """Declare how the right view is made."""
+    group = parser.add_argument_group("stereo")
+    group.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="paper",
+        help="as the published code, as the paper, or the best that this program can do",
+    )
+    group.add_argument(
+        "--direction",
+        choices=("uni", "bi"),
+        help="views attend to the left one, or to both (default: the preset's, uni)",
+    )
+    group.add_argument(
+        "--scale_factor",
+        type=float,
+        metavar="PERCENT",
+        help="largest shift in percent of the width (default: the preset's, 8)",
+    )
+    group.add_argument(
+        "--deblur",
+        action=argparse.BooleanOptionalAction,
+        help="noise in the holes of the shift (default: the preset's; off for original)",
+    )
+    group.add_argument(
+        "--shift_both",
+        action=argparse.BooleanOptionalAction,
+        help="move both views by half (default: the preset's, off)",
+    )
+    group.add_argument(
+        "--disparity",
+        type=Path,
+        metavar="MAP",
+        help="your own map of the left view, .png .npy .pfm, near = bright; for a folder of "
+        "pictures a folder of maps with their names",
+    )
+    group.add_argument("--depth", action="store_true", help="that map is metric depth")
+    group.add_argument(
+        "--metric_disparity",
+        action="store_true",
+        default=None,
+        help="that map is in pixels of the picture, and taken as it is (preset best)",
+    )
+    group.add_argument(
+        "--convergence",
+        type=float,
+        metavar="SHARE",
+        help="of the disparity range, 0 to 1, that lies in the plane of the screen (preset best; "
+        "default: 0, the farthest)",
+    )
+
+
+def add_output_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
+    """Declare where results go, and in which formats."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--outdir", type=Path, default=Path(outdir), metavar="FOLDER", help="for the results"
+    )
+    group.add_argument(
+        "--format",
+        action="append",
+        choices=tuple(FORMATS),
+        metavar="NAME",
+        help="repeatable; one of "
+        + ", ".join(FORMATS)
+        + f" (default: {' '.join(DEFAULT_FORMATS)})",
+    )
+    group.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
+
+
+def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse, and refuse options that make no sense together."""
+    args = parser.parse_args(arguments)
+    for name in ("depth", "metric_disparity"):
+        if getattr(args, name) and args.disparity is None:
+            parser.error(f"argument --{name}: says what --disparity MAP holds, which is missing")
+    return args
+
+
+def whole_number(text: str) -> int:
+    """Parse a number of 1 or more."""
+    value = _integer(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"got {text}, expected 1 or more")
+    return value
+
+
+def size_px(text: str) -> int:
+    """Parse a picture's side."""
+    value = _integer(text)
+    if value < SIZE_MULTIPLE_PX or value % SIZE_MULTIPLE_PX:
+        raise argparse.ArgumentTypeError(f"got {text}, expected a multiple of {SIZE_MULTIPLE_PX}")
+    return value
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from error
+
+
+def model_options(args: argparse.Namespace, ckpt: Path) -> dict[str, Any]:
+    """Return the keyword arguments of `stereo.load_model` for a checkpoint."""
+    return {
+        "ckpt": ckpt,
+        "config": args.config,
+        "parameterization": args.parameterization,
+        "precision": PRECISIONS.get(args.precision),
+        "device": args.device,
+    }
+
+
+def stereo_options(args: argparse.Namespace) -> "StereoOptions":
+    """Return the preset with the given options on top."""
+    from stereo.options import preset
+
+    options = preset(
+        args.preset,
+        direction=args.direction,
+        scale_percent=args.scale_factor,
+        shift_both=args.shift_both,
+        deblur=args.deblur,
+        inversion=getattr(args, "inversion", None),
+        metric_disparity=args.metric_disparity,
+        convergence=args.convergence,
+    )
+    for name in ("metric_disparity", "convergence"):
+        if getattr(args, name) is not None and not options.fusion:
+            raise ValueError(f"{name}: works in pixels, so it needs --preset best")
+    return options
+
+
+def sampling_rounds(args: argparse.Namespace) -> Iterator["SamplingOptions"]:
+    """Yield the sampling options of every iteration; sample k of iteration i has its own seed."""
+    from stereo.options import SamplingOptions
+
+    for iteration in range(args.n_iter):
+        offset = 0 if args.fixed_code else iteration * args.n_samples
+        yield SamplingOptions(
+            steps=args.ddim_steps,
+            guidance_scale=args.scale,
+            eta=args.ddim_eta,
+            seed=args.seed + offset,
+            samples=args.n_samples,
+            height_px=args.H,
+            width_px=args.W,
+            strength=getattr(args, "strength", 1.0),
+        )
+
+
+def read_prompts(args: argparse.Namespace) -> list[str]:
+    """Return the prompts of `--from-file`, empty lines left out, or the one of `--prompt`.
+
+    Raises:
+        ValueError: when the file holds none, or is no text.
+        OSError: when it cannot be read.
+    """
+    if args.from_file is None:
+        return [args.prompt]
+    try:
+        lines = args.from_file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"from-file: {args.from_file} is not UTF-8 text") from error
+    prompts = [line.strip() for line in lines if line.strip()]
+    if not prompts:
+        raise ValueError(f"from-file: {args.from_file} holds no prompt")
+    return prompts

@@ -1,0 +1,102 @@
+"""Saving a pair: all of its files or none, numbered so that no earlier result is overwritten."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stereo.formats.layouts import side_by_side
+from stereo.formats.metadata import plain
+from stereo.formats.png import encode_png
+from stereo.formats.registry import DEFAULT_FORMATS, FORMATS, check_formats
+from stereo.pair import StereoPair
+
+DIGITS = 5
+
+
+def save_pair(
+    pair: StereoPair,
+    folder: str | Path,
+    *,
+    prefix: str = "",
+    formats: Iterable[str] = DEFAULT_FORMATS,
+) -> list[Path]:
+    """Write a pair in the given formats as `<prefix>00000<ending>`, plus a JSON sidecar.
+
+    The number is the next free one. Returns the paths in the order of `formats`, sidecar last.
+
+    Raises:
+        ValueError: for an unknown format.
+        OSError: when the folder cannot be written; nothing of this pair is left behind.
+    """
+    files: dict[str, bytes] = {}
+    for name in check_formats(formats):
+        tagged = replace(pair, settings={**pair.settings, "format": name})
+        files[FORMATS[name].ending] = FORMATS[name].encode(tagged)
+    return _write_set(Path(folder), prefix, {**files, ".json": _sidecar(pair.settings)})
+
+
+def save_grid(pairs: list[StereoPair], folder: str | Path, *, rows: int) -> Path:
+    """Write side-by-side pairs of equal size as one picture of `rows` rows, read row by row."""
+    if rows < 1:
+        raise ValueError(f"n_rows: got {rows}, expected 1 or more")
+    tiles = [side_by_side(pair.left, pair.right) for pair in pairs]
+    columns = -(-len(tiles) // rows)
+    missing = rows * columns - len(tiles)
+    tiles += [np.zeros_like(tiles[0])] * missing
+    lines = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
+    picture = encode_png(np.concatenate(lines, 0), {"pairs": [pair.settings for pair in pairs]})
+    return _write_set(Path(folder), "grid_", {".png": picture})[0]
+
+
+def _sidecar(settings: dict[str, Any]) -> bytes:
+    text = json.dumps(settings, indent=2, ensure_ascii=False, default=plain)
+    return (text + "\n").encode()
+
+
+def _write_set(folder: Path, prefix: str, files: dict[str, bytes]) -> list[Path]:
+    """Write files named stem + ending under the next free stem; all of them or none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem, staging = _claim_stem(folder, prefix)
+    finished: list[Path] = []
+    try:
+        for ending, content in files.items():
+            _write_through(staging / f"{stem}{ending}", content)
+        for ending in files:
+            finished.append(folder / f"{stem}{ending}")
+            os.replace(staging / f"{stem}{ending}", finished[-1])
+    except BaseException:
+        for path in finished:
+            path.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return finished
+
+
+def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
+    """Return the next free stem and a staging folder that keeps other processes off it."""
+    pattern = re.compile(rf"\.?{re.escape(prefix)}(\d{{{DIGITS},}})[._]")
+    matches = (pattern.match(entry.name) for entry in folder.iterdir())
+    number = max((int(match[1]) + 1 for match in matches if match), default=0)
+    while True:
+        stem = f"{prefix}{number:0{DIGITS}d}"
+        staging = folder / f".{stem}.partial"
+        try:
+            staging.mkdir()
+            return stem, staging
+        except FileExistsError:
+            number += 1
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

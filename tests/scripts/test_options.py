@@ -1,0 +1,230 @@
+"""The command line: every published flag, help without torch, errors in one line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stereo import cli_options
+from tests.scripts.conftest import ROOT, Outcome, Workflows
+
+SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
+PUBLISHED_D2SI = (
+    "--prompt=a cat --ckpt=c.ckpt --config=c.yaml --outdir=out --ddim_steps=20 --ddim_eta=0.5 "
+    "--n_iter=2 --n_samples=2 --n_rows=2 --scale=7 --strength=0.8 --seed=5 --precision=full "
+    "--direction=bi --deblur --shift_both --scale_factor=6"
+)
+Runner = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def files(tmp_path: Path) -> None:
+    for name in ("c.ckpt", "c.yaml", "d.pt"):
+        (tmp_path / name).write_bytes(b"x")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_is_quick_and_needs_no_torch(name: str) -> None:
+    code = (
+        "import runpy, sys, time\n"
+        f"sys.argv = [{name!r}, '--help']\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert time.process_time() < 1\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--scale_factor" in done.stdout and "(default: paper)" in done.stdout
+    assert "(default: 0.0)" in done.stdout and "default: None" not in done.stdout
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_stay_short(name: str) -> None:
+    assert len((ROOT / name).read_text().splitlines()) < 100
+
+
+def test_choices_are_those_of_the_package() -> None:
+    from stereo import options
+    from stereo.models import PRECISIONS
+
+    assert set(cli_options.PRESETS) == set(options.PRESETS)
+    assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
+    assert options.SIZE_MULTIPLE == cli_options.SIZE_MULTIPLE_PX
+
+
+def test_published_d2si_flags_arrive(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    arguments = PUBLISHED_D2SI.replace("a cat", "a_cat").split()
+    done = run_script("depth2stereoimg.py", f"--init_img={picture}", *arguments)
+    assert done.code == 0, done.err
+    first, second = workflows.calls
+    assert first["prompt"] == "a_cat" and first["workflow"] == "depth"
+    stereo, sampling = first["options"], first["sampling"]
+    assert (stereo.preset, stereo.direction, stereo.scale_percent) == ("paper", "bi", 6)
+    assert stereo.deblur and stereo.shift_both
+    assert (sampling.steps, sampling.eta, sampling.guidance_scale) == (20, 0.5, 7)
+    assert (sampling.samples, sampling.strength) == (2, 0.8)
+    assert (sampling.seed, second["sampling"].seed) == (5, 7)
+    names = {path.name for path in Path("out").iterdir()}
+    assert {"cat_00000_LRF.png", "cat_00003_LRF.png", "grid_00000.png"} <= names
+
+
+def test_published_i2si_flags_arrive(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    done = run_script(
+        "img2stereo.py", "--depthmodel_path=d.pt", f"--img_path={picture}", "--deblur",
+        "--scale_factor=9.0", "--direction=uni", "--outdir=out",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (call,) = workflows.calls
+    assert call["workflow"] == "image" and call["image"].shape == (64, 96, 3)
+    assert call["options"].scale_percent == 9 and call["sampling"].guidance_scale == 7.5
+    assert call["null_text"].inner_steps == 10 and call["prompt"] == ""
+    assert done.out == "out/cat_00000_LRF.png\n"
+
+
+def test_t2si_defaults_and_published_names(run_script: Runner, workflows: Workflows) -> None:
+    done = run_script(
+        "txt2stereoimg.py", "--prompt", "a cat", "--steps", "7", "--H", "128", "--W", "192",
+        "--preset", "original", "--no-shift_both", "--negative_prompt", "fog",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (call,) = workflows.calls
+    sampling, stereo = call["sampling"], call["options"]
+    assert (sampling.steps, sampling.guidance_scale, sampling.seed) == (7, 9.0, 24)
+    assert (sampling.height_px, sampling.width_px) == (128, 192)
+    assert stereo.preset == "original" and not stereo.deblur and stereo.rounding == "truncate"
+    assert call["negative_prompt"] == "fog" and call["disparity"] is None
+
+
+def test_best_preset_with_pixels(
+    run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "px.npy", np.linspace(0, 9, 64 * 96).reshape(64, 96))
+    done = run_script(
+        "img2stereo.py", "--img_path", picture, "--preset", "best", "--disparity", "px.npy",
+        "--metric_disparity", "--convergence", "0.25", "--inversion", "null-text",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    stereo = workflows.calls[0]["options"]
+    assert stereo.fusion and stereo.metric_disparity and stereo.convergence == 0.25
+    assert stereo.inversion == "null-text"
+    np.testing.assert_allclose(workflows.calls[0]["disparity"][-1, -1], 9)
+
+
+def test_fixed_code_keeps_the_seeds(run_script: Runner, workflows: Workflows) -> None:
+    run_script("txt2stereoimg.py", "--n_iter", "2", "--fixed_code")
+    assert [call["sampling"].seed for call in workflows.calls] == [24, 24]
+
+
+def test_prompts_from_a_file(run_script: Runner, workflows: Workflows, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("a cat\n\n  a dog \n")
+    for flag in ("--from-file", "--from_file"):
+        workflows.calls.clear()
+        assert run_script("txt2stereoimg.py", flag, prompts).code == 0
+        assert [call["prompt"] for call in workflows.calls] == ["a cat", "a dog"]
+    for content in (b" \n", b"\xff\xfe\x00"):
+        prompts.write_bytes(content)
+        done = run_script("txt2stereoimg.py", "--from-file", prompts)
+        assert done.code == 2 and "from-file" in done.err
+
+
+def test_results_tell_how_to_make_them_again(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    run_script(
+        "depth2stereoimg.py", "--init_img", picture, "--prompt", "a 'cat'",
+        "--ckpt", "c.ckpt", "--outdir", "out", "--format", "sbs",
+    )  # fmt: skip
+    settings = json.loads(Path("out/cat_00000.json").read_text())
+    assert settings["ckpt"] == "c.ckpt" and settings["init_img"] == "cat.png"
+    assert settings["command"].startswith("python depth2stereoimg.py --init_img ")
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "cat_00000.json",
+        "cat_00000_LRF.png",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "stereo.info", str(Path("out/cat_00000_LRF.png").resolve())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and f"made by: {settings['command']}" in done.stdout
+
+
+def test_own_disparity_is_read_at_the_pictures_size(
+    run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path
+) -> None:
+    metres = np.linspace(1, 4, 64 * 96, dtype=np.float32).reshape(64, 96)
+    np.save(tmp_path / "near.npy", 1 / metres)
+    np.save(tmp_path / "metres.npy", metres)
+    common = ("img2stereo.py", "--img_path", picture)
+    assert run_script(*common, "--disparity", "near.npy").code == 0
+    assert run_script(*common, "--disparity", "metres.npy", "--depth").code == 0
+    near, depth = (call["disparity"] for call in workflows.calls)
+    assert near.shape == (64, 96) and near[0, 0] > near[-1, -1]
+    np.testing.assert_allclose(depth, near, rtol=1e-5)
+
+
+def test_folder_of_maps_goes_with_a_folder_of_pictures(
+    run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path
+) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    np.save(maps / "cat.npy", np.linspace(0, 1, 64 * 96).reshape(64, 96))
+    assert run_script("depth2stereoimg.py", "--init_img", tmp_path, "--disparity", maps).code == 0
+    assert workflows.calls[0]["disparity"].shape == (64, 96)
+    (maps / "cat.npy").unlink()
+    done = run_script("depth2stereoimg.py", "--init_img", picture, "--disparity", maps)
+    assert done.code == 2 and "disparity: no map cat.*" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--H", "100"], "argument --H: got 100, expected a multiple of 64"),
+        (["--W", "0"], "argument --W: got 0, expected a multiple of 64"),
+        (["--H", "tall"], "argument --H: got 'tall', expected a whole number"),
+        (["--direction", "tri"], "argument --direction: invalid choice: 'tri'"),
+        (["--preset", "best2"], "argument --preset: invalid choice"),
+        (["--precision", "fp8"], "argument --precision: invalid choice"),
+        (["--format", "jpeg2000"], "argument --format: invalid choice"),
+        (["--n_samples", "0"], "argument --n_samples: got 0, expected 1 or more"),
+        (["--scale_factor", "much"], "argument --scale_factor: invalid float"),
+        (["--depth"], "argument --depth: says what --disparity"),
+        (["--metric_disparity"], "argument --metric_disparity: says what --disparity"),
+        (["--convergence", "0.5"], "convergence: works in pixels, so it needs --preset best"),
+        (["--preset", "best", "--direction", "bi"], "fusion: keeps the left view"),
+        (["--sedd", "1"], "unrecognized arguments: --sedd 1"),
+        (["--scale_factor", "80"], "scale_percent: got 80"),
+        (["--ddim_eta", "2"], "eta: got 2"),
+        (["--ddim_steps", "900"], "steps: got 900"),
+        (["--seed", "-1"], "seed: got -1"),
+        (["--from-file", "none.txt"], "none.txt"),
+        (["--disparity", "none.npy"], "none.npy"),
+        (["--device", "tpu"], "device: got 'tpu'"),
+    ],
+)
+def test_bad_option_is_one_line_naming_the_argument(
+    run_script: Runner, arguments: list[str], named: str, request: pytest.FixtureRequest
+) -> None:
+    if "--disparity" in arguments:
+        request.getfixturevalue("workflows")
+    done = run_script("txt2stereoimg.py", *arguments)
+    assert done.code == 2 and done.out == ""
+    *_, last = done.err.splitlines()
+    assert last.startswith("txt2stereoimg.py: error: ") and named in last
+    assert "Traceback" not in done.err and not Path("outputs").exists()
+
+
+def test_picture_is_required_by_img2stereo(run_script: Runner) -> None:
+    done = run_script("img2stereo.py")
+    assert done.code == 2 and "--img_path" in done.err and len(done.err.splitlines()) == 1

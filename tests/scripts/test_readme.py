@@ -1,0 +1,73 @@
+"""The README: its commands, options, formats and files are those of the code."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ldm.known_files import KNOWN_FILES
+from stereo.formats import FORMATS
+from tests.scripts.conftest import ROOT, script
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+SCRIPT_LINES = [
+    line
+    for block in BLOCKS
+    for line in block.splitlines()
+    if re.match(r"python \w+\.py", line) and "..." not in line
+]
+
+
+@pytest.mark.parametrize("line", SCRIPT_LINES)
+def test_commands_parse_as_printed(line: str) -> None:
+    _, name, *arguments = shlex.split(line)
+    args = script(name).parse(arguments)
+    pictures = [getattr(args, key) for key in ("init_img", "img_path") if hasattr(args, key)]
+    assert all((ROOT / path).is_file() for path in pictures)
+
+
+def test_every_workflow_is_shown() -> None:
+    shown = {shlex.split(line)[1] for line in SCRIPT_LINES}
+    assert shown == {"txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"}
+
+
+def test_every_format_is_listed() -> None:
+    (listed,) = re.findall(r"`--format NAME`.*?\| `(.*?)` \|", README)
+    assert listed.split() == list(FORMATS)
+
+
+def test_options_exist() -> None:
+    helps = [(ROOT / "stereo" / "cli_options.py").read_text()]
+    helps += [path.read_text() for path in ROOT.glob("*.py")]
+    for option in set(re.findall(r"`(--[\w-]+)", README)):
+        assert any(f'"{option.replace("--no-", "--")}"' in text for text in helps) or (
+            option == "--help"
+        ), option
+
+
+def test_weights_are_those_that_the_code_looks_for() -> None:
+    named = {known.name: known for known in KNOWN_FILES}
+    rows = re.findall(r"^\| `([\w.-]+\.(?:ckpt|pt))` \| `(\w+)/`.*$", README, re.MULTILINE)
+    assert len(rows) == 4
+    for name, folder in rows:
+        assert named[name].folder == folder
+
+
+def test_python_example_uses_public_names() -> None:
+    import stereo
+
+    (imported,) = re.findall(r"from stereo import (.*)", README)
+    assert set(imported.split(", ")) <= set(stereo.__all__)
+
+
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([\w-]+)  ", README)) <= targets
+
+
+def test_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+    missing = [link for link in links if not Path(ROOT / link).exists()]
+    assert missing == []
