@@ -95,16 +95,18 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     path = Path(path)
     start = _first_bytes(path)
+    if _is_safetensors(path, start):
+        return _read_safetensors(path)
     if start.startswith((ZIP_START, PICKLE_START)):
         return _read_pickle(path, mapped=start.startswith(ZIP_START)), {}
-    if start[8:9] == b"{":
-        return _read_safetensors(path)
     raise ValueError(f"{path}: {_describe_start(start)}; {EXPECTED}")
 
 
 def is_mapped(path: Path) -> bool:
     """Return whether `read_tensors` maps this file instead of copying it."""
-    return not _first_bytes(Path(path)).startswith(PICKLE_START)
+    path = Path(path)
+    start = _first_bytes(path)
+    return _is_safetensors(path, start) or not start.startswith(PICKLE_START)
 
 
 def drop_pages(tensor: Tensor) -> None:
@@ -130,6 +132,17 @@ def _first_bytes(path: Path) -> bytes:
         raise FileNotFoundError(f"{path}: no such file; {EXPECTED}")
     with path.open("rb") as stream:
         return stream.read(64)
+
+
+def _is_safetensors(path: Path, start: bytes) -> bool:
+    """Tell safetensors by its JSON header and that header's length, which comes first.
+
+    The length's lowest byte can be the one that pickles start with; as a length, though, the
+    start of a pickle or a zip would be larger than any file.
+    """
+    if start[8:9] != b"{":
+        return False
+    return int.from_bytes(start[:8], "little") <= path.stat().st_size
 
 
 def _describe_start(start: bytes) -> str:

@@ -103,6 +103,7 @@ def load_model(
         raise FileNotFoundError(describe_missing(path))
     tensors, metadata = read_tensors(path)
     tensors = {_published_name(name): tensor for name, tensor in tensors.items()}
+    tensors |= _depth_tensors(path, metadata)
     found = _find_config(path, tensors, metadata, given=config)
     model = build_model(_with_parameterization(found, parameterization), device="meta")
     check_weights(model.state_dict(), tensors, path=path)
@@ -218,6 +219,23 @@ def _find_config(
     name = recognise_config(tensors, path, metadata=metadata)
     logger.info("%s: recognised as configs/%s.yaml", path, name)
     return read_config(ROOT / "configs" / f"{name}.yaml")
+
+
+def _depth_tensors(path: Path, metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Return the depth network's weights where a file only names their place.
+
+    Our own depth-conditioned file does, as with them it would be larger than a file here may be.
+    """
+    place = metadata.get("depth_weights")
+    if place is None:
+        return {}
+    file = (ROOT / place).resolve()
+    if not file.is_relative_to(ROOT):
+        raise ValueError(f"{path}: its metadata 'depth_weights' leads out of the repository")
+    if not file.is_file():
+        raise FileNotFoundError(f"{path}: needs the depth network in {place}, which is not there")
+    tensors, _ = read_tensors(file)
+    return {f"depth_model.model.{name}": tensor for name, tensor in tensors.items()}
 
 
 def _embedded_config(path: Path, text: str) -> Mapping[str, Any]:

@@ -153,3 +153,13 @@ def test_bad_config_files(tmp_path):
         (tmp_path / "a.yaml").write_text(text)
         with pytest.raises(ValueError, match="^config: [^\n]*$"):
             read_config(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [("../elsewhere.safetensors", "leads out of the repository"), ("models/none.pt", "not there")],
+)
+def test_named_depth_weights_stay_in_the_repository(tmp_path, model, place, expected):
+    path = tmp_path / "a.safetensors"
+    save_file(model.state_dict(), path, metadata={"depth_weights": place})
+    assert expected in one_line_error(path, config=TINY)
