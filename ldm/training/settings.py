@@ -1,0 +1,124 @@
+"""What a training run is told: one YAML file a part, read into frozen dataclasses."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PARTS = ("autoencoder", "dpt", "diffusion", "depth")
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """The pool of rendered scenes that a part learns from."""
+
+    folder: str = "outputs/cache/shapes-256"
+    scenes: int = 9216
+    first_seed: int = 0
+    size_px: int = 256
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Input size and batch from a share of the run on: small images first, as they are cheap."""
+
+    start: float
+    size_px: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class OptimiserSettings:
+    """AdamW with a linear warm-up and a cosine decay, and the average of the weights."""
+
+    learning_rate: float = 1e-3
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    beta2: float = 0.99
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a run ends, whichever comes first, and how often it writes."""
+
+    max_steps: int = 10_000
+    max_minutes: float = 20.0
+    save_minutes: float = 3.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One training run. `loss` and `start` mean what the part's task says they mean."""
+
+    part: str
+    model: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+    weights: str
+    start: Mapping[str, str] = field(default_factory=dict)
+    loss: Mapping[str, float] = field(default_factory=dict)
+    data: DataSettings = field(default_factory=DataSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    limits: Limits = field(default_factory=Limits)
+    seed: int = 0
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        if self.part not in PARTS:
+            raise ValueError(f"part: got {self.part!r}, expected one of {PARTS}")
+        if not self.stages or self.stages[0].start != 0:
+            raise ValueError("stages: expected at least one, the first with start 0")
+
+    def fingerprint(self) -> str:
+        """Return a digest of everything that decides what is learned, the limits left out."""
+        told = {
+            key: value for key, value in asdict(self).items() if key not in ("limits", "compile")
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+    def stage(self, progress: float) -> Stage:
+        """Return the stage at `progress` in [0, 1]."""
+        return [stage for stage in self.stages if stage.start <= progress][-1]
+
+
+def read_settings(path: Path) -> Settings | list[Path]:
+    """Read a training configuration; one that only lists `parts` gives their paths.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a key is unknown or missing, or a value is out of range.
+    """
+    from omegaconf import OmegaConf
+
+    if not path.is_file():
+        raise FileNotFoundError(f"--config: {path} is not there; expected a YAML file")
+    config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    if not isinstance(config, dict):
+        raise ValueError(f"--config: {path} is no mapping")
+    if "parts" in config:
+        return [path.parent / f"{part}.yaml" for part in config["parts"]]
+    return parse_settings(config)
+
+
+def parse_settings(config: Mapping[str, Any]) -> Settings:
+    """Return the settings that a mapping with the keys of `Settings` describes."""
+    config = dict(config)
+    nested = {"data": DataSettings, "optimiser": OptimiserSettings, "limits": Limits}
+    for key, kind in nested.items():
+        config[key] = _build(kind, config.get(key) or {}, name=key)
+    config["stages"] = tuple(_build(Stage, s, name="stages") for s in config.get("stages") or ())
+    return _build(Settings, config, name="configuration")
+
+
+def _build(kind: type, values: Mapping[str, Any], *, name: str) -> Any:
+    known = {entry.name for entry in fields(kind)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ValueError(f"{name}: unknown key {unknown[0]!r}, expected some of {sorted(known)}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(f"{name}: {error}") from error

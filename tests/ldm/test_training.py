@@ -1,0 +1,287 @@
+"""Training: losses by hand, every part for two steps, resuming, and refusals."""
+
+import copy
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from dpt.models import load_depth_model
+from ldm.checkpoint import load_model
+from ldm.training import fast_norm, losses, pool, report
+from ldm.training.autoencoder import start_plainly
+from ldm.training.ema import WeightAverage
+from ldm.training.loop import CHECKPOINT, learning_rate, read_checkpoint
+from ldm.training.parts import train_part
+from ldm.training.settings import Settings, parse_settings, read_settings
+from ldm.training.weights import part_config
+from ldm.util import instantiate_from_config
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "shapes"
+SIZE_PX = 32
+
+
+def tiny_pool(folder: Path, count: int = 6) -> None:
+    """Write a pool of `count` random images instead of rendering one."""
+    numbers = np.random.default_rng(0)
+    images = numbers.integers(0, 256, (count, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+    disparity = np.linspace(1, 9, count * SIZE_PX**2, dtype=np.float16)
+    folder.mkdir(parents=True)
+    pool.save_array(folder / "00000.images.npy", images)
+    pool.save_array(folder / "00000.disparity.npy", disparity.reshape(count, SIZE_PX, SIZE_PX))
+    (folder / "00000.captions.json").write_text(str(["a red sphere"] * count).replace("'", '"'))
+
+
+def tiny_settings(part: str, folder: Path) -> Settings:
+    """Return the shipped configuration of a part, shrunk to run in a second."""
+    settings = read_settings(CONFIGS / f"{part}.yaml")
+    assert isinstance(settings, Settings)
+    config = copy.deepcopy(dataclasses.asdict(settings))
+    config["data"] = {"folder": str(folder / "pool"), "scenes": 6, "size_px": SIZE_PX}
+    config["stages"] = [{"start": 0.0, "size_px": SIZE_PX, "batch": 2}]
+    config["limits"] = {"max_steps": 2, "max_minutes": 5.0, "save_minutes": 5.0}
+    config["weights"] = str(folder / f"{part}.safetensors")
+    config["start"] = {name: str(folder / f"{name}.safetensors") for name in config["start"]}
+    if part == "diffusion":
+        config["start"].pop("diffusion", None)
+    config["compile"] = False
+    params = config["model"]["params"]
+    if part == "autoencoder":
+        params["ddconfig"].update(ch_mult=[1, 1], resolution=SIZE_PX)
+    elif part in ("diffusion", "depth"):
+        params["image_size"] = SIZE_PX // 2
+        params["unet_config"]["params"].update(channel_mult=[1, 1], attention_resolutions=[2])
+        text = params["cond_stage_config"]["params"]["arch"]["text_cfg"]
+        text.update(layers=1)
+    return parse_settings(config)
+
+
+def train(settings: Settings, folder: Path, *, resume: bool = False) -> Path:
+    """Train a part into a folder named after it; return the folder."""
+    train_part(settings, folder=folder / settings.part, devices=1, resume=resume)
+    return folder / settings.part
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which all four parts were trained for two steps."""
+    folder = tmp_path_factory.mktemp("training")
+    tiny_pool(folder / "pool")
+    for part in ("autoencoder", "dpt", "diffusion", "depth"):
+        train(tiny_settings(part, folder), folder)
+    return folder
+
+
+def test_gradient_loss_by_hand() -> None:
+    ramp = torch.tensor([[0.0, 1.0], [2.0, 3.0]])  # 1 along x, 2 along y
+    assert losses.gradient_loss(ramp, torch.zeros(2, 2)) == pytest.approx((1 + 2) / 2)
+    assert losses.gradient_loss(ramp + 7, ramp) == 0
+
+
+def test_reconstruction_loss_by_hand() -> None:
+    black, grey = torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.25)
+    # 0.25 at full size and at an eighth of it; no gradient in either.
+    assert losses.reconstruction_loss(black, grey, gradient_weight=9.0) == pytest.approx(0.5)
+
+
+def test_standardise_by_hand() -> None:
+    found = losses.standardise(torch.tensor([[[1.0, 2.0, 6.0]]]))  # median 2, deviation 5 / 3
+    torch.testing.assert_close(found, torch.tensor([[[-0.6, 0.0, 2.4]]]), atol=1e-5, rtol=0)
+
+
+def test_disparity_loss_ignores_scale_and_shift() -> None:
+    true = torch.rand(2, 16, 16, generator=torch.Generator().manual_seed(1))
+    assert losses.disparity_loss(3 * true + 5, true) < 1e-4
+    assert losses.disparity_loss(-true, true) > 1
+    assert losses.disparity_loss(torch.zeros_like(true), true).isfinite()
+
+
+def test_min_snr_weight_by_hand() -> None:
+    alphas = torch.tensor([0.5, 0.9, 0.99])  # SNR 1, 9, 99
+    expected = torch.tensor([1 / 2, 5 / 10, 5 / 100])
+    torch.testing.assert_close(losses.min_snr_weight(alphas, gamma=5.0), expected)
+
+
+def test_weighted_mse_by_hand() -> None:
+    predicted, target = torch.tensor([[1.0, 3.0], [0.0, 0.0]]), torch.zeros(2, 2)
+    assert losses.weighted_mse(predicted, target, torch.tensor([2.0, 7.0])) == pytest.approx(5.0)
+
+
+def test_learning_rate_warms_up_and_ends_at_zero() -> None:
+    assert learning_rate(0, 0.0, peak=1.0, warmup=10) == pytest.approx(0.1)
+    assert learning_rate(50, 0.5, peak=1.0, warmup=10) == pytest.approx(0.5)
+    assert learning_rate(99, 1.0, peak=1.0, warmup=10) == pytest.approx(0.0)
+
+
+def test_new_autoencoder_already_shows_colours() -> None:
+    """Without its plain start, training loses all colours for a thousand steps."""
+    settings = read_settings(CONFIGS / "autoencoder.yaml")
+    assert isinstance(settings, Settings)
+    model = instantiate_from_config(settings.model)
+    start_plainly(model)
+    image = torch.zeros(1, 3, 32, 32)
+    image[:, 0, :16], image[:, 2, 16:] = 1.0, 1.0  # red above blue
+    with torch.no_grad():
+        top, bottom = model.decode(model.encode(image).mode())[0].split(16, dim=1)
+    assert top.mean((1, 2)).argmax() == 0
+    assert bottom.mean((1, 2)).argmax() == 2
+
+
+def test_average_is_applied_and_taken_back() -> None:
+    layer = torch.nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(1.0)
+    average = WeightAverage(layer, decay=0.5)
+    layer.weight.data.fill_(3.0)
+    average.update()  # decay min(0.5, 2 / 11)
+    with average.applied():
+        assert layer.weight.item() == pytest.approx(1 + 2 * 9 / 11)
+    assert layer.weight.item() == 3.0
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_fast_norm_has_the_gradients_of_the_slow_one(groups: int) -> None:
+    generator = torch.Generator().manual_seed(groups)
+    x, grad = torch.randn(2, 2, 8, 5, 6, generator=generator)
+    weight, bias = torch.randn(2, 8, generator=generator)
+    inputs = [value.requires_grad_() for value in (x, weight, bias)]
+    norms = (
+        torch.nn.functional.group_norm(x, groups, weight, bias, 1e-6),
+        fast_norm._GroupNorm.apply(x, weight, bias, groups, 1e-6),
+    )
+    slow, fast = (torch.autograd.grad(out, inputs, grad) for out in norms)
+    torch.testing.assert_close(norms[1], norms[0])
+    for ours, theirs in zip(fast, slow, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+def test_rank_correlation_by_hand() -> None:
+    values = np.array([1.0, 2.0, 3.0, 4.0])
+    assert report.rank_correlation(values, values**3) == pytest.approx(1.0)
+    # Ranks 1 2.5 2.5 4 against 1 2 3 4.
+    tied = report.rank_correlation(np.array([0.0, 5.0, 5.0, 9.0]), values)
+    assert tied == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+
+
+def test_crops_are_a_function_of_the_generator(tmp_path: Path) -> None:
+    tiny_pool(tmp_path / "pool")
+    scenes = pool.open_pool(tmp_path / "pool")
+    first, second = (
+        pool.draw_crops(scenes, 4, size_px=16, generator=torch.Generator().manual_seed(3))
+        for _ in range(2)
+    )
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    assert first[0].shape == (4, 3, 16, 16) and first[1].shape == (4, 16, 16)
+    assert -1 <= first[0].min() < 0 < first[0].max() <= 1
+
+
+def test_empty_pool_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="holds no rendered shard"):
+        pool.open_pool(tmp_path)
+
+
+def test_diffusion_weights_load(trained: Path) -> None:
+    model = load_model(trained / "diffusion.safetensors")
+    prompt = model.get_learned_conditioning(["a red sphere"])
+    noise = torch.zeros(1, 4, 8, 8)
+    out = model.apply_model(noise, torch.tensor([500]), prompt)
+    assert out.shape == noise.shape and model.parameterization == "v"
+    factor = part_config(trained / "autoencoder.safetensors")["scale_factor"]
+    assert model.scale_factor == factor
+
+
+def test_depth_network_loads(trained: Path) -> None:
+    network = load_depth_model(trained / "dpt.safetensors")
+    assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 64, 64)
+
+
+def test_depth_sibling_names_the_file_of_its_depth_network(trained: Path) -> None:
+    with safe_open(trained / "depth.safetensors", framework="pt") as file:
+        assert file.metadata()["depth_weights"] == "midas_models/shapes-dpt.safetensors"
+        names = set(file.keys())
+    assert not any(name.startswith("depth_model.") for name in names)
+    assert "model.diffusion_model.input_blocks.0.0.weight" in names
+
+
+def test_depth_sibling_is_whole_with_its_depth_network(trained: Path, tmp_path: Path) -> None:
+    with safe_open(trained / "depth.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    with safe_open(trained / "dpt.safetensors", framework="pt") as file:
+        tensors |= {f"depth_model.model.{name}": file.get_tensor(name) for name in file.keys()}
+    metadata.pop("depth_weights")
+    save_file(tensors, tmp_path / "whole.safetensors", metadata=metadata)
+    model = load_model(tmp_path / "whole.safetensors")
+    text = model.get_learned_conditioning(["a blue box"])
+    condition = {"c_crossattn": [text], "c_concat": [torch.zeros(1, 1, 8, 8)]}
+    out = model.apply_model(torch.zeros(1, 4, 8, 8), torch.tensor([10]), condition)
+    assert out.shape == (1, 4, 8, 8)
+    assert model.depth_model(torch.zeros(1, 3, 64, 64)).shape == (1, 1, 64, 64)
+
+
+def test_a_run_leaves_curve_and_picture(trained: Path) -> None:
+    for part in ("autoencoder", "dpt", "diffusion", "depth"):
+        assert list((trained / part / "samples").glob("*.png"))
+        assert (trained / part / CHECKPOINT).is_file()
+
+
+def test_resume_continues_the_count(trained: Path) -> None:
+    settings = tiny_settings("autoencoder", trained)
+    longer = dataclasses.replace(settings, limits=dataclasses.replace(settings.limits, max_steps=5))
+    folder = train(longer, trained, resume=True)
+    found = read_checkpoint(folder / CHECKPOINT)
+    assert found["global_step"] == 5
+    assert found["average"]["updates"] == 5
+
+
+def test_resume_from_another_configuration_is_refused(trained: Path) -> None:
+    settings = dataclasses.replace(tiny_settings("dpt", trained), seed=1)
+    with pytest.raises(ValueError, match="another configuration"):
+        train(settings, trained, resume=True)
+
+
+def test_resume_from_a_damaged_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
+    settings = tiny_settings("dpt", trained)
+    (tmp_path / "dpt").mkdir()
+    (tmp_path / "dpt" / CHECKPOINT).write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match="cannot be read"):
+        train(settings, tmp_path, resume=True)
+    with pytest.raises(FileNotFoundError, match="--resume"):
+        train(settings, tmp_path / "empty", resume=True)
+
+
+def test_part_before_is_named(tmp_path: Path) -> None:
+    tiny_pool(tmp_path / "pool")
+    with pytest.raises(FileNotFoundError, match="autoencoder.safetensors is not there"):
+        train(tiny_settings("diffusion", tmp_path), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"part": "text"}, "part: got 'text'"),
+        ({"stages": []}, "stages"),
+        ({"optimiser": {"speed": 1}}, "unknown key 'speed'"),
+        ({"colour": 1}, "unknown key 'colour'"),
+    ],
+)
+def test_bad_configuration(change: dict, message: str, tmp_path: Path) -> None:
+    settings = read_settings(CONFIGS / "dpt.yaml")
+    assert isinstance(settings, Settings)
+    with pytest.raises(ValueError, match=message):
+        parse_settings({**dataclasses.asdict(settings), **change})
+
+
+def test_all_parts_are_listed_in_order() -> None:
+    found = read_settings(CONFIGS / "all.yaml")
+    assert [path.stem for path in found] == [
+        "autoencoder",
+        "dpt",
+        "diffusion-128",
+        "diffusion",
+        "depth",
+    ]
