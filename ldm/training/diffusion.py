@@ -21,9 +21,9 @@ from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
 from ldm.training.vocabulary import shapes_vocabulary
 from ldm.training.weights import (
+    autoencoder_config,
     load_part,
     load_strictly,
-    part_config,
     require_file,
     save_without_depth_network,
 )
@@ -58,7 +58,11 @@ class DiffusionTask(Task):
         self.pool = open_pool(Path(settings.data.folder), settings.data.scenes)
         self.model_config = complete_config(settings)
         self.model: LatentDiffusion = instantiate_from_config(self.model_config)
-        load_part(self.model.first_stage_model, Path(settings.start["autoencoder"]))
+        load_part(
+            self.model.first_stage_model,
+            Path(settings.start["autoencoder"]),
+            inside="first_stage_model.",
+        )
         if "diffusion" in settings.start:
             load_denoiser(self.model, Path(settings.start["diffusion"]))
         self.model.cond_stage_model.requires_grad_(True)
@@ -222,10 +226,10 @@ def complete_config(settings: Settings) -> dict[str, Any]:
     That is the autoencoder and the scale of its latents, and the words that captions use.
     """
     config = copy.deepcopy(dict(settings.model))
-    first_stage = part_config(Path(settings.start["autoencoder"]))
     params = config["params"]
-    params["first_stage_config"] = first_stage["model"]
-    params["scale_factor"] = first_stage["scale_factor"]
+    params["first_stage_config"], params["scale_factor"] = autoencoder_config(
+        Path(settings.start["autoencoder"])
+    )
     params["cond_stage_config"]["params"]["vocabulary"] = shapes_vocabulary()
     return config
 

@@ -29,8 +29,22 @@ def part_config(path: Path) -> dict[str, Any]:
     return json.loads(metadata["config"])
 
 
-def load_part(network: nn.Module, path: Path) -> None:
+def autoencoder_config(path: Path) -> tuple[Mapping[str, Any], float]:
+    """Return an autoencoder's configuration and the scale of its latents.
+
+    `path` holds the autoencoder alone, or a whole model that it is a part of.
+    """
+    config = part_config(path)
+    if "scale_factor" in config:
+        return config["model"], config["scale_factor"]
+    params = config["model"]["params"]
+    return params["first_stage_config"], params["scale_factor"]
+
+
+def load_part(network: nn.Module, path: Path, *, inside: str = "") -> None:
     """Copy a part's weights into `network`, in float32.
+
+    In the file of a whole model they are the names that begin with `inside`.
 
     Raises:
         FileNotFoundError: the part has not been trained yet.
@@ -38,6 +52,8 @@ def load_part(network: nn.Module, path: Path) -> None:
     """
     require_file(path)
     tensors, _ = read_tensors(path)
+    if inside and any(name.startswith(inside) for name in tensors):
+        tensors = {n[len(inside) :]: t for n, t in tensors.items() if n.startswith(inside)}
     load_strictly(network, {name: value.float() for name, value in tensors.items()}, path=path)
 
 

@@ -19,7 +19,7 @@ from ldm.training.ema import WeightAverage
 from ldm.training.loop import CHECKPOINT, learning_rate, read_checkpoint
 from ldm.training.parts import train_part
 from ldm.training.settings import Settings, parse_settings, read_settings
-from ldm.training.weights import part_config
+from ldm.training.weights import autoencoder_config, load_part, part_config
 from ldm.util import instantiate_from_config
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "shapes"
@@ -192,6 +192,16 @@ def test_diffusion_weights_load(trained: Path) -> None:
     assert out.shape == noise.shape and model.parameterization == "v"
     factor = part_config(trained / "autoencoder.safetensors")["scale_factor"]
     assert model.scale_factor == factor
+
+
+def test_a_whole_model_is_as_good_a_start_as_its_autoencoder(trained: Path) -> None:
+    alone, whole = trained / "autoencoder.safetensors", trained / "diffusion.safetensors"
+    assert autoencoder_config(alone) == autoencoder_config(whole)
+    networks = [instantiate_from_config(autoencoder_config(alone)[0]) for _ in range(2)]
+    load_part(networks[0], alone)
+    load_part(networks[1], whole, inside="first_stage_model.")
+    for first, second in zip(*(network.parameters() for network in networks), strict=True):
+        assert torch.equal(first, second)
 
 
 def test_depth_network_loads(trained: Path) -> None:
