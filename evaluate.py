@@ -1,0 +1,16 @@
+"""Evaluate methods on stereo data sets: infer right views, score them, report tables."""
+
+import sys
+from collections.abc import Sequence
+
+from stereo.cli import run
+from stereo.evaluation import cli
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run infer, score and report, or the one that is named."""
+    return cli.main(__doc__, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,1 @@
+"""Evaluation: data sets -> views on disk -> scores -> tables."""

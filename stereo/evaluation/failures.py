@@ -1,0 +1,26 @@
+"""Scenes that failed: a file each, which goes away when the scene succeeds."""
+
+import logging
+
+from stereo.evaluation.files import RunFolder, read_json, write_json
+
+log = logging.getLogger(__name__)
+
+
+def record(folder: RunFolder, method: str, scene: str, error: BaseException) -> None:
+    """Note and log in one line why a scene failed."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    message = " ".join(lines) or type(error).__name__
+    write_json(folder.failure(method, scene), {"error": message})
+    log.error("failed: scene %s, %s: %s", scene, method, message)
+
+
+def forget(folder: RunFolder, method: str, scene: str) -> None:
+    """Take a failure back."""
+    folder.failure(method, scene).unlink(missing_ok=True)
+
+
+def reason(folder: RunFolder, method: str, scene: str) -> str | None:
+    """Return why a scene failed; None where it did not."""
+    path = folder.failure(method, scene)
+    return read_json(path)["error"] if path.is_file() else None

@@ -1,0 +1,114 @@
+"""Methods by name: classical ones, latent inpainting, every preset, and presets less a part."""
+
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from stereo.evaluation.methods.copy_left import copy_left
+from stereo.evaluation.methods.diffusion import differences, diffusion_method
+from stereo.evaluation.methods.gaps_black import gaps_black
+from stereo.evaluation.methods.generation import Generation, Models
+from stereo.evaluation.methods.latent_inpainting import latent_inpainting
+from stereo.evaluation.methods.navier_stokes import navier_stokes
+from stereo.evaluation.methods.nearest import nearest_fill
+from stereo.evaluation.methods.stretch import background_stretch
+from stereo.evaluation.methods.task import Render, Rendering, Task
+from stereo.evaluation.methods.telea import telea
+from stereo.options import PRESETS, StereoOptions, preset
+
+__all__ = [
+    "CLASSICAL",
+    "Generation",
+    "Models",
+    "Rendering",
+    "Task",
+    "ablations",
+    "is_generated",
+    "make_method",
+    "method_names",
+    "method_options",
+    "method_settings",
+]
+
+CLASSICAL: dict[str, Render] = {
+    "copy-left": copy_left,
+    "gaps-black": gaps_black,
+    "background-stretch": background_stretch,
+    "nearest-fill": nearest_fill,
+    "telea": telea,
+    "navier-stokes": navier_stokes,
+}
+LATENT_INPAINTING = "latent-inpainting"
+WITHOUT = "-without-"
+# Ingredients by name, and the options that switch them off where a preset has them.
+INGREDIENTS: dict[str, dict[str, object]] = {
+    "shift": {"scale_percent": 0.0},
+    "masking": {"masked_denoising": False},
+    "attention": {"shared_attention": False},
+    "noise": {"deblur": False},
+    "fusion": {"fusion": False},
+    "direct-inversion": {"inversion": "null-text"},
+}
+# Fusion shifts pictures, and is guided at every step, in its own way.
+NOT_WITH_FUSION = ("shift", "masking", "noise")
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods, ablations left out."""
+    return [*CLASSICAL, LATENT_INPAINTING, *PRESETS]
+
+
+def ablations(preset_name: str) -> list[str]:
+    """Return a preset's variants with one ingredient off each."""
+    if preset_name not in PRESETS:
+        raise ValueError(f"ablation: got {preset_name!r}, expected one of {', '.join(PRESETS)}")
+    options = PRESETS[preset_name]
+    parts = [part for part, off in INGREDIENTS.items() if differences(options, off)]
+    unread = NOT_WITH_FUSION if options.fusion else ()
+    return [f"{preset_name}{WITHOUT}{part}" for part in parts if part not in unread]
+
+
+def is_generated(name: str) -> bool:
+    """Tell whether a method runs Stable Diffusion."""
+    return name not in CLASSICAL
+
+
+def method_options(name: str) -> StereoOptions | None:
+    """Return the stereo options of a preset or of a preset less a part; None for other methods.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name in CLASSICAL or name == LATENT_INPAINTING:
+        return None
+    base, _, part = name.partition(WITHOUT)
+    if base not in PRESETS or (part and part not in INGREDIENTS):
+        expected = ", ".join([*method_names(), f"PRESET{WITHOUT}({'|'.join(INGREDIENTS)})"])
+        raise ValueError(f"methods: got {name!r}, expected one of {expected}")
+    options = PRESETS[base]
+    return preset(base, **(differences(options, INGREDIENTS[part]) if part else {}))
+
+
+def make_method(name: str, models: Models) -> Render:
+    """Return a method by its name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    options = method_options(name)
+    if options is not None:
+        return diffusion_method(options, models)
+    return CLASSICAL.get(name) or partial(latent_inpainting, models=models)
+
+
+def method_settings(name: str, generation: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides about a method's pictures, JSON-able.
+
+    `generation` are the settings of the models, for methods that run Stable Diffusion.
+    """
+    options = method_options(name)
+    return {
+        "method": name,
+        **(generation if is_generated(name) else {}),
+        **({} if options is None else asdict(options)),
+    }

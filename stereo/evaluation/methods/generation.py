@@ -1,0 +1,105 @@
+"""Settings of the methods that run Stable Diffusion, and the models they share."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stereo.options import SamplingOptions
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+DIGESTED_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How diffusion methods run.
+
+    Attributes:
+        ckpt: Stable Diffusion; None takes the published file, else the embedded one.
+        depthmodel_path: monocular depth network; None likewise.
+        steps: DDIM steps.
+        guidance_scale: classifier-free guidance.
+        seed: of all noise, the same for every scene.
+        inner_steps: optimisation steps of null-text inversion per DDIM step, at most.
+        work_px: side of the square that Stable Diffusion runs at; None takes the model's own.
+        prompted: give methods the scenes' descriptions instead of the empty prompt.
+        precision: fp32, fp16, bf16; None takes fp16 on CUDA, fp32 elsewhere.
+        device: cpu, cuda ...; None takes CUDA where there is one.
+    """
+
+    ckpt: Path | None = None
+    depthmodel_path: Path | None = None
+    steps: int = 50
+    guidance_scale: float = 7.5
+    seed: int = 42
+    inner_steps: int = 10
+    work_px: int | None = None
+    prompted: bool = False
+    precision: str | None = None
+    device: str | None = None
+
+    def sampling(self) -> SamplingOptions:
+        """Return the sampling options of one picture."""
+        return SamplingOptions(
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            seed=self.seed,
+            height_px=self.work_px,
+            width_px=self.work_px,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides about the pictures, JSON-able; not where they are computed.
+
+        Raises:
+            OSError: when the checkpoint is missing.
+        """
+        from stereo.models import find_checkpoint
+
+        values = asdict(self)
+        del values["device"], values["depthmodel_path"]
+        ckpt = find_checkpoint("image", self.ckpt)
+        if not ckpt.is_file():
+            raise FileNotFoundError(f"ckpt: {ckpt} does not exist, expected Stable Diffusion")
+        return {**values, "ckpt": ckpt.name, "ckpt_sha256_start": _digest(ckpt)}
+
+
+def _digest(path: Path) -> str:
+    """Tell files of one name apart, without reading gigabytes."""
+    with path.open("rb") as file:
+        return hashlib.sha256(file.read(DIGESTED_BYTES)).hexdigest()[:16]
+
+
+class Models:
+    """Loads the models when they are first needed, once."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+
+    @cached_property
+    def diffusion(self) -> "LatentDiffusion":
+        """Return Stable Diffusion with 4 channels."""
+        from stereo.models import load_model
+
+        told = self.generation
+        return load_model("image", ckpt=told.ckpt, precision=told.precision, device=told.device)
+
+    @cached_property
+    def depth(self) -> "DPTDepthModel":
+        """Return the monocular depth network."""
+        from stereo.models import load_depth_model
+
+        return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
+
+    def monocular(self, image: np.ndarray) -> np.ndarray:
+        """Return relative disparity (H, W) of an image (H, W, 3) uint8."""
+        from stereo.disparity import predict_disparity
+
+        return predict_disparity(self.depth, image)

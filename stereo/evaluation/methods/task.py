@@ -1,0 +1,35 @@
+"""What a method is asked and what it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stereo.warp import warp_right
+
+
+@dataclass(frozen=True)
+class Task:
+    """A left view (H, W, 3) uint8 with its disparity (H, W) float32 in px, and a description."""
+
+    name: str
+    left: np.ndarray
+    disparity_px: np.ndarray
+    prompt: str = ""
+
+    def warped(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the warped right view, zeros in holes, and its valid mask (H, W)."""
+        return warp_right(self.left, self.disparity_px)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A right view (H, W, 3) uint8, and `valid` (H, W) bool: what came from the left view."""
+
+    right: np.ndarray
+    valid: np.ndarray
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+Render = Callable[[Task], Rendering]

@@ -1,0 +1,65 @@
+"""Contact sheets: left, right, true right, error and mask of a scene side by side."""
+
+import cv2
+import numpy as np
+
+from stereo.evaluation.files import RunFolder, read_mask, write_image
+from stereo.evaluation.infer import read_scene
+from stereo.evaluation.results import Row
+from stereo.images import read_image
+
+CAPTION_PX = 22
+# Differences of this many levels and more are shown at full brightness.
+ERROR_FULL_LEVELS = 64
+MISSING_GREY = 40
+HOLE, OCCLUDED, BOTH = (220, 60, 40), (50, 90, 220), (230, 200, 60)
+
+
+def write_sheet(folder: RunFolder, row: Row) -> None:
+    """Write a scene's sheet, unless it is newer than its view or there is no view."""
+    view, sheet = folder.view(row.method, row.scene), folder.sheet(row.method, row.scene)
+    prepared = folder.scene(row.scene) / "scene.json"
+    if not view.is_file() or not prepared.is_file():
+        return
+    newest = max(path.stat().st_mtime_ns for path in (view, prepared))
+    if sheet.is_file() and sheet.stat().st_mtime_ns > newest:
+        return
+    scene, right = read_scene(folder, row.scene), read_image(view)
+    if right.shape != scene.left.shape:
+        return
+    mask = folder.valid(row.method, row.scene)
+    valid = read_mask(mask) if mask.is_file() else np.ones(right.shape[:2], bool)
+    truth = np.full_like(right, MISSING_GREY) if scene.right is None else scene.right
+    error = error_map(right, truth) if scene.right is not None else truth
+    panels = (
+        ("left", scene.left),
+        (row.method, right),
+        ("true right" if scene.right is not None else "no true right", truth),
+        (f"error, white = {ERROR_FULL_LEVELS}+ levels", error),
+        ("red: hole, blue: occluded, yellow: both", masks(right, valid, scene.visible)),
+    )
+    write_image(sheet, np.concatenate([captioned(text, image) for text, image in panels], axis=1))
+
+
+def error_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the largest difference of the three channels as grey (H, W, 3) uint8."""
+    difference = np.abs(output.astype(np.int16) - target).max(axis=2)
+    grey = (difference.clip(0, ERROR_FULL_LEVELS) * 255 // ERROR_FULL_LEVELS).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def masks(image: np.ndarray, valid: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Colour a dimmed view (H, W, 3) by what is a hole and what the left eye does not see."""
+    shown = image // 3
+    shown[~valid & visible] = HOLE
+    shown[valid & ~visible] = OCCLUDED
+    shown[~valid & ~visible] = BOTH
+    return shown
+
+
+def captioned(text: str, image: np.ndarray) -> np.ndarray:
+    """Return an image with a line of text above it."""
+    bar = np.zeros((CAPTION_PX, image.shape[1], 3), np.uint8)
+    place, white = (4, CAPTION_PX - 7), (255, 255, 255)
+    cv2.putText(bar, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, white, 1, cv2.LINE_AA)
+    return np.concatenate([bar, image])

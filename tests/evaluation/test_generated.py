@@ -1,0 +1,144 @@
+"""Methods that run Stable Diffusion, on a tiny network of random weights; disparity sources."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.util import instantiate_from_config
+from stereo.evaluation import sources
+from stereo.evaluation.datasets.scene import Scene
+from stereo.evaluation.methods import INGREDIENTS, Task, make_method, method_options
+from stereo.evaluation.methods.diffusion import diffusion_method, metric
+from stereo.evaluation.methods.generation import Generation, Models
+from stereo.evaluation.methods.nearest import fill_nearest
+from stereo.evaluation.methods.stretch import stretch_background
+from stereo.evaluation.sources import disparity_for, search_scale
+from stereo.options import preset
+from stereo.plan import latent_shift
+from stereo.warp import warp_right
+from tests.evaluation.conftest import views
+from tests.stereo.conftest import tiny_config
+
+STEPS = Generation(steps=12, inner_steps=1, guidance_scale=2.0)
+
+
+@pytest.fixture(scope="module")
+def models() -> Models:
+    torch.manual_seed(0)
+    network: LatentDiffusion = instantiate_from_config(tiny_config(depth=False)).eval()
+    for parameter in network.requires_grad_(False).model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.02)
+    made = Models(STEPS)
+    made.__dict__["diffusion"] = network
+    return made
+
+
+@pytest.fixture
+def task() -> Task:
+    left = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    disparity = np.full((64, 64), 8, np.float32)
+    disparity[:, 24:40] = 16
+    return Task("a", left, disparity)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["original", "paper", "paper-without-attention"])
+def test_presets_move_by_the_given_pixels(models: Models, task: Task, name: str) -> None:
+    # Null-text inversion takes too long here, and is tested where it lives.
+    options = replace(method_options(name), inversion="direct")
+    made = diffusion_method(options, models)(task)
+    assert made.right.shape == (64, 64, 3) and made.right.dtype == np.uint8
+    # One cell of background leaves on the right; two of foreground uncover one.
+    assert not made.valid[:, 56:].any()
+    assert 0.7 < made.valid.mean() < 0.9
+    assert made.settings["scale_percent"] == pytest.approx(25)
+
+
+@pytest.mark.slow
+def test_the_same_scene_gives_the_same_view(models: Models, task: Task) -> None:
+    once, again = (make_method("best", models)(task).right for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+
+
+@pytest.mark.slow
+def test_without_shift_nothing_is_a_hole(models: Models, task: Task) -> None:
+    options = replace(method_options("paper-without-shift"), inversion="direct")
+    assert diffusion_method(options, models)(task).valid.all()
+
+
+def test_latent_inpainting_keeps_what_the_warp_reached(models: Models, task: Task) -> None:
+    made = make_method("latent-inpainting", models)(task)
+    warped, valid = warp_right(task.left, task.disparity_px)
+    np.testing.assert_array_equal(made.right[valid], warped[valid])
+    assert not valid.all() and (made.right[~valid] != 0).any()
+
+
+def test_best_gives_the_warp_where_it_reached(models: Models, task: Task) -> None:
+    made = make_method("best", models)(task)
+    warped, valid = warp_right(task.left, task.disparity_px)
+    np.testing.assert_array_equal(made.valid, valid)
+    same = (made.right == warped).all(-1)
+    # All but the rims of the holes.
+    assert same[valid].mean() > 0.9 and not same[~valid].all()
+    assert made.settings["metric_disparity"] is True
+
+
+def test_metric_disparity_survives_the_methods_own_scaling() -> None:
+    disparity = np.full((64, 64), 8, np.float32)
+    disparity[20:40, 20:40] = 24
+    near, options = metric(disparity, preset("paper"))
+    plan = latent_shift(torch.from_numpy(near)[None], (8, 8), options)
+    cells = plan.right[0].numpy()
+    assert cells[0, 0] == 0
+    cells[0, 0] = -1
+    assert set(np.unique(cells[:2])) == {-1} and cells.min() == -3
+
+
+def test_ingredients_are_options() -> None:
+    names = {name for off in INGREDIENTS.values() for name in off}
+    assert names <= set(vars(preset("paper")))
+
+
+def test_fills_by_hand() -> None:
+    row = np.array([[[1], [0], [0], [0], [5], [0]]], np.uint8)
+    valid = np.array([[True, False, False, False, True, False]])
+    assert stretch_background(row, valid)[0, :, 0].tolist() == [1, 5, 5, 5, 5, 5]
+    nearest = fill_nearest(row, valid)[0, :, 0].tolist()
+    assert nearest[:2] == [1, 1] and nearest[3:] == [5, 5, 5]
+
+
+def scene(shift: int) -> Scene:
+    left, right = views(3, shift=shift)
+    return Scene("s", left, right)
+
+
+def test_pseudo_disparity_is_that_of_the_pair() -> None:
+    found = disparity_for(scene(8), "pseudo")
+    assert np.isfinite(found).all() and np.median(found) == 8
+
+
+def test_searched_scale_fits_the_real_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "COARSE", 5)
+    monkeypatch.setattr(sources, "FINE", 3)
+    near = np.ones((72, 96), np.float32)
+    near[0, 0] = 0
+    found = search_scale(scene(12), near) * 0.25 * 96
+    assert found == pytest.approx(12, rel=0.25)
+
+
+def test_sources_say_what_is_missing() -> None:
+    left, _ = views(0)
+    alone = Scene("x", left)
+    with pytest.raises(ValueError, match="scene x has no truth; use --disparity pseudo"):
+        disparity_for(alone, "true")
+    with pytest.raises(ValueError, match="scene x has no right view, 'pseudo' needs one"):
+        disparity_for(alone, "pseudo")
+    with pytest.raises(ValueError, match="needs a monocular model"):
+        disparity_for(alone, "mono")
+    ramp = np.tile(np.arange(96.0), (72, 1))
+    found = disparity_for(alone, "mono", lambda image: ramp)
+    assert found.max() == pytest.approx(0.08 * 96) and found.min() == 0
