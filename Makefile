@@ -6,11 +6,12 @@ VENV = .venv
 RUN = $(VENV)/bin/python
 READY = $(VENV)/.installed
 OUTPUTS = outputs/demo
-PROMPT = a red sphere in front of a blue box on a wooden floor
+PROMPT = a red sphere on a wooden floor
 DEPTH_PROMPT = a red sphere and a yellow cylinder on a wooden floor
 SCENE = docs/scene.png
-# The embedded model is small: at the published guidance of 9 its colours burn out.
-GUIDANCE = 3
+# The embedded model is small: mild guidance, and few steps for its pictures, serve it best.
+GUIDANCE = --scale 3
+INVERSION = --ddim_steps 20 --inner_steps 3
 FORMATS = --format sbs --format left --format right --format disparity --format anaglyph \
 	--format overview
 
@@ -35,12 +36,12 @@ $(READY): requirements.txt
 
 demo: $(READY)
 	@echo "1/3 text to stereo: $(PROMPT)"
-	@$(RUN) txt2stereoimg.py --prompt "$(PROMPT)" --scale $(GUIDANCE) --outdir $(OUTPUTS)/text $(FORMATS)
+	@$(RUN) txt2stereoimg.py --prompt "$(PROMPT)" $(GUIDANCE) --outdir $(OUTPUTS)/text $(FORMATS)
 	@echo "2/3 depth to stereo: $(DEPTH_PROMPT), under the depth of $(SCENE)"
-	@$(RUN) depth2stereoimg.py --prompt "$(DEPTH_PROMPT)" --init_img $(SCENE) \
-		--scale $(GUIDANCE) --outdir $(OUTPUTS)/depth $(FORMATS)
+	@$(RUN) depth2stereoimg.py --prompt "$(DEPTH_PROMPT)" --init_img $(SCENE) $(GUIDANCE) \
+		--outdir $(OUTPUTS)/depth $(FORMATS)
 	@echo "3/3 picture to stereo: $(SCENE)"
-	@$(RUN) img2stereo.py --img_path $(SCENE) --outdir $(OUTPUTS)/image $(FORMATS)
+	@$(RUN) img2stereo.py --img_path $(SCENE) $(INVERSION) --outdir $(OUTPUTS)/image $(FORMATS)
 	@echo "beside each: left, right, disparity, red-cyan anaglyph and a JSON file of the settings"
 
 test: lint
