@@ -9,7 +9,11 @@ from tests.scripts.conftest import ROOT
 
 def dry_run(*words: str, folder: Path = ROOT) -> str:
     done = subprocess.run(
-        ["make", "-n", *words], cwd=folder, capture_output=True, text=True, check=True
+        ["make", "--no-print-directory", "-n", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
@@ -19,7 +23,7 @@ def test_first_run_installs_and_a_second_one_does_not(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     first = dry_run("test", folder=tmp_path)
     assert "-m venv .venv" in first and "--requirement requirements.txt" in first
-    assert first.index("pip install") < first.index("ruff check") < first.index("pytest")
+    assert first.index("pip install") < first.index("ruff check") < first.index("-m pytest")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
     assert "pip" not in dry_run("test", folder=tmp_path)
