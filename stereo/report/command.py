@@ -63,7 +63,9 @@ def report(bench: Bench, parsed: argparse.Namespace, command: str) -> int:
     if parsed.quick or parsed.no_readme:
         log.info("%s is left as it is", parsed.readme.name)
     else:
-        replace_section(parsed.readme, as_markdown(entries, command))
+        sampling = bench.settings.sampling
+        how = f" ({sampling.steps} DDIM steps, guidance {sampling.guidance_scale:g} for prompts)"
+        replace_section(parsed.readme, as_markdown(entries, command, how=how))
     return 0
 
 

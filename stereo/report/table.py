@@ -20,7 +20,7 @@ learned). *Shape*, and where the object is: the judge, a small network that has 
 only. *On rendered scenes* is what the same measure gives to true pictures and their own captions,
 *under another prompt* what chance gives. *Photo workflow*: true disparity given (as in the paper's
 protocol), scale = the scene's true range, the true right view converged on its farthest point; the
-same view is compared with the copied left one."""
+same truth is held against the copied left one. The seconds leave out a judge trained before."""
 
 
 def rows_of(entries: dict[str, Entry | None]) -> list[tuple[str, ...]]:
@@ -51,7 +51,7 @@ def as_text(entries: dict[str, Entry | None]) -> str:
     return "\n".join(line.rstrip().replace("**no**", "NO") for line in lines)
 
 
-def as_markdown(entries: dict[str, Entry | None], command: str) -> str:
+def as_markdown(entries: dict[str, Entry | None], command: str, *, how: str = "") -> str:
     """Return the README's section, markers included."""
     measured = [entry for entry in entries.values() if entry is not None]
     dates = sorted({entry.date for entry in measured})
@@ -61,7 +61,7 @@ def as_markdown(entries: dict[str, Entry | None], command: str) -> str:
     rows = [
         "| " + " | ".join(row) + " |" for row in [HEAD, ("---",) * len(HEAD), *rows_of(entries)]
     ]
-    said = f"Measured by `{command}` on {devices or 'no device'}, {when}, in {seconds:.0f} s."
+    said = f"Measured by `{command}` on {devices or 'no device'}, {when}, in {seconds:.0f} s{how}."
     return "\n".join([BEGIN, said, "", *rows, "", EXPLANATION, END])
 
 
