@@ -29,18 +29,23 @@ class Work:
     settings: dict[str, Any]
 
 
-def shifted_pairs(work: Work, near: Tensor, branch: LeftBranch) -> list[StereoPair]:
+def shifted_pairs(
+    work: Work, near: Tensor, branch: LeftBranch, decoded: Tensor | None = None
+) -> list[StereoPair]:
     """Shift the right view out of the left latents, as the paper does.
 
     Args:
         work: of this run.
         near: (n, H, W) disparity of the left view.
         branch: of the left view, through the shift's step at least.
+        decoded: (n, 3, H, W) of `branch.final`, where that is a finished picture already.
     """
     size = branch.final.shape[-2:]
     plan, steps = latent_shift(near, size, work.options), shift_steps(work.run.total, work.options)
     views = branch_off(work.run, branch, plan, steps, work.options, work.sampling)
-    left, right = (tensor_to_images(decode(work.model, v)) for v in (views.left, views.right))
+    kept = decoded is not None and views.left is branch.final
+    left = tensor_to_images(decoded if kept else decode(work.model, views.left))
+    right = tensor_to_images(decode(work.model, views.right))
     valid = picture_mask(views.valid, left.shape[1:3])
     return make_pairs(left, right, near, valid, work.settings)
 

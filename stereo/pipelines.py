@@ -73,7 +73,7 @@ def text_to_stereo(
     work = Work(model, run, options, sampling, describe(options, sampling, inputs))
     if options.fusion:
         return fused_pairs(work, tensor_to_images(pictures), near, branch.final, branch)
-    return shifted_pairs(work, near, branch)
+    return shifted_pairs(work, near, branch, decoded=pictures)
 
 
 @torch.no_grad()

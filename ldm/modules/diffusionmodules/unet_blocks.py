@@ -3,24 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ldm.modules.attention import SpatialTransformer
+from ldm.modules.diffusionmodules.model import Upsample
 
 NORM_GROUPS = 32
-
-
-class Upsample(nn.Module):
-    """Double the size by repetition, then convolve."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, C, h, w) to (B, C, 2h, 2w)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
 class Downsample(nn.Module):
