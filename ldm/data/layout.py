@@ -8,17 +8,17 @@ import numpy as np
 from ldm.data import primitives as shape_codes
 from ldm.data.materials import COLOURS, TILES_OF
 from ldm.data.scene import (
-    FLOOR_TEXTURES,
     SHAPES,
-    WALL_TEXTURES,
     Material,
     Rig,
     Scene,
     Solid,
+    Textures,
     choose,
     draw_pole,
     draw_solid,
     ground_material,
+    textures_of,
     turn,
 )
 
@@ -46,12 +46,14 @@ def propose(
 
 
 def place_solids(
-    rng: np.random.Generator, count: int, *, focal: float
+    rng: np.random.Generator, count: int, textures: Textures, *, focal: float
 ) -> tuple[list[Solid], float]:
     """Draw `count` named solids standing apart, and the distance that they are seen from."""
     colours = rng.permutation(list(COLOURS))
     names = [choose(rng, dict.fromkeys(SHAPES, 1.0)) for _ in range(count)]
-    drawn = [draw_solid(rng, name, str(colours[i])) for i, name in enumerate(names)]
+    drawn = [
+        draw_solid(rng, name, str(colours[i]), textures.objects) for i, name in enumerate(names)
+    ]
     if count == 1:
         solid, reach = drawn[0]
         span = max(2 * solid.centre[1], 1.5 * reach)
@@ -105,7 +107,7 @@ def aim_rig(rng: np.random.Generator, solids: list[Solid], *, distance: float, f
 
 
 def draw_background(
-    rng: np.random.Generator, rig: Rig, farthest: float
+    rng: np.random.Generator, rig: Rig, farthest: float, textures: dict[str, float]
 ) -> tuple[Solid, str, np.ndarray]:
     """Draw a wall or a sky at 0.5 to 2 % disparity; return it, its word, the haze colour."""
     is_sky = rng.random() < 0.45
@@ -115,7 +117,7 @@ def draw_background(
     if not is_sky:
         if rng.random() < 0.5:
             face = turn(1, rng.uniform(-0.3, 0.3)) @ face
-        material = ground_material(rng, WALL_TEXTURES, scale=depth * rng.uniform(0.35, 0.9))
+        material = ground_material(rng, textures, scale=depth * rng.uniform(0.35, 0.9))
         haze = material.base * 0.5 + 0.35
     else:
         blue = np.array((0.42, 0.62, 0.90)) + rng.uniform(-0.07, 0.07, 3)
@@ -139,9 +141,9 @@ def draw_background(
     return solid, solid.name, haze
 
 
-def draw_floor(rng: np.random.Generator, distance: float) -> Solid:
+def draw_floor(rng: np.random.Generator, distance: float, textures: dict[str, float]) -> Solid:
     """Draw the floor, the plane y = 0."""
-    material = ground_material(rng, FLOOR_TEXTURES, scale=distance * rng.uniform(0.45, 0.9))
+    material = ground_material(rng, textures, scale=distance * rng.uniform(0.45, 0.9))
     yaw = turn(1, rng.uniform(-math.pi, math.pi))
     return Solid("floor", shape_codes.PLANE, "", "", material, np.ones(3), yaw, np.zeros(3))
 
@@ -149,14 +151,15 @@ def draw_floor(rng: np.random.Generator, distance: float) -> Solid:
 def draw_scene(seed: int) -> Scene:
     """Draw the scene of a seed; the caption has a stream of its own."""
     rng = np.random.Generator(np.random.PCG64([seed, 0]))
+    textures = textures_of(seed)
     focal = rng.uniform(1.0, 1.4)
     count = int(choose(rng, COUNTS))
-    solids, distance = place_solids(rng, count, focal=focal)
+    solids, distance = place_solids(rng, count, textures, focal=focal)
     poles = place_poles(rng, solids, distance=distance, focal=focal)
     rig = aim_rig(rng, solids, distance=distance, focal=focal)
     farthest = max(s.centre[2] for s in solids + poles)
-    background, word, haze = draw_background(rng, rig, farthest)
-    floor = draw_floor(rng, distance)
+    background, word, haze = draw_background(rng, rig, farthest, textures.walls)
+    floor = draw_floor(rng, distance, textures.floors)
     azimuth, elevation = rng.uniform(-1.9, 1.9), rng.uniform(0.6, 1.15)
     light = np.array(
         (

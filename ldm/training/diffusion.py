@@ -16,7 +16,7 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.training.latents import latent_pool
 from ldm.training.losses import min_snr_weight, weighted_mse
-from ldm.training.pool import open_pool, to_network
+from ldm.training.pool import join_pools, open_pool, to_network
 from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
 from ldm.training.vocabulary import shapes_vocabulary
@@ -55,7 +55,9 @@ class DiffusionTask(Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.pool = open_pool(Path(settings.data.folder), settings.data.scenes)
+        data = settings.data
+        self.pools = {part.folder: open_pool(part.folder, part.scenes) for part in data.parts()}
+        self.pool = join_pools(list(self.pools.values()))
         self.model_config = complete_config(settings)
         self.model: LatentDiffusion = instantiate_from_config(self.model_config)
         load_part(
@@ -96,6 +98,8 @@ class DiffusionTask(Task):
         spread = (
             torch.arange(stage.batch) + torch.rand(stage.batch, generator=generator)
         ) / stage.batch
+        # What a scene shows is settled while there is much noise.
+        spread = spread ** self.settings.loss.get("spread_power", 1.0)
         t = (spread * self.model.num_timesteps).long().to(self.device)
         noisy = self.model.q_sample(start, t, noise)
         condition = self._condition(index, stage, generator=generator)
@@ -108,14 +112,17 @@ class DiffusionTask(Task):
     def _latents(self, size_px: int, index: Tensor) -> Tensor:
         """Return scaled latents (B, 4, h, w) of images `index`."""
         if size_px not in self.latents:
-            folder = Path(self.settings.data.folder)
-            self.latents[size_px] = latent_pool(
-                self.pool,
-                self.model.first_stage_model,
-                size_px=size_px,
-                folder=folder,
-                device=self.device,
-            )
+            found = [
+                latent_pool(
+                    pool,
+                    self.model.first_stage_model,
+                    size_px=size_px,
+                    folder=folder,
+                    device=self.device,
+                )
+                for folder, pool in self.pools.items()
+            ]
+            self.latents[size_px] = np.concatenate(found)
         chosen = torch.from_numpy(self.latents[size_px][index.numpy()]).float().to(self.device)
         return chosen * self.model.scale_factor
 

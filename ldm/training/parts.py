@@ -15,15 +15,16 @@ def train_part(settings: Settings, *, folder: Path, devices: int, resume: bool) 
     from ldm.training.loop import fit
 
     torch.set_float32_matmul_precision("high")
-    data = settings.data
     if int(os.environ.get("LOCAL_RANK", 0)) == 0:
-        render_pool(
-            Path(data.folder),
-            data.scenes,
-            first_seed=data.first_seed,
-            size_px=data.size_px,
-            device="cuda" if torch.cuda.is_available() else "cpu",
-        )
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        for part in settings.data.parts():
+            render_pool(
+                part.folder,
+                part.scenes,
+                first_seed=part.first_seed,
+                size_px=settings.data.size_px,
+                device=device,
+            )
     torch.manual_seed(settings.seed)  # the start of the weights; nothing else draws from it
     fit(settings, build_task(settings), folder=folder, devices=devices, resume=resume)
 

@@ -88,6 +88,15 @@ def open_pool(folder: Path, count: int | None = None) -> Pool:
     return Pool(tuple(images), tuple(disparities), tuple(captions[:count]))
 
 
+def join_pools(pools: Sequence[Pool]) -> Pool:
+    """Return one pool of the scenes of several; all but the last must end with a whole shard."""
+    return Pool(
+        tuple(shard for pool in pools for shard in pool.images),
+        tuple(shard for pool in pools for shard in pool.disparities_px),
+        tuple(caption for pool in pools for caption in pool.captions),
+    )
+
+
 def draw_crops(
     pool: Pool, batch: int, *, size_px: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:

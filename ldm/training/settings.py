@@ -7,17 +7,37 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from ldm.data.scene import CALM_SEEDS
+
 PARTS = ("autoencoder", "dpt", "diffusion", "depth")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The pool of rendered scenes that a part learns from."""
+    """The pool of rendered scenes that a part learns from; of the calm ones too, if asked for."""
 
     folder: str = "outputs/cache/shapes-256"
     scenes: int = 9216
+    calm_scenes: int = 0
     first_seed: int = 0
     size_px: int = 256
+
+    def parts(self) -> list["PoolPart"]:
+        """Return the folders that the scenes lie in."""
+        rich = PoolPart(Path(self.folder), self.scenes, self.first_seed)
+        calm = PoolPart(
+            Path(f"{self.folder}-calm"), self.calm_scenes, CALM_SEEDS[0] + self.first_seed
+        )
+        return [part for part in (rich, calm) if part.scenes]
+
+
+@dataclass(frozen=True)
+class PoolPart:
+    """A folder of rendered scenes: how many, from which seed on."""
+
+    folder: Path
+    scenes: int
+    first_seed: int
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional
 from ldm.data import shapes
 from ldm.data.captions import FLOOR_WORDS, SeenObject, relation
 from ldm.data.layout import draw_scene
-from ldm.data.scene import SHAPES
+from ldm.data.scene import CALM, CALM_SEEDS, RICH, SHAPES, textures_of
 from ldm.data.shapes import (
     COLOURS,
     HELD_OUT_FIRST_SEED,
@@ -242,6 +242,20 @@ def test_eight_scenes_match_the_stored_checksum() -> None:
             assert np.abs(values - stored[name]).max() < 0.5, name
             assert np.abs(values - stored[name]).mean() < 0.02, name
         assert scenes.captions == stored["captions"].tolist()
+
+
+def test_calm_seeds_give_calm_scenes() -> None:
+    first, rich = CALM_SEEDS[0], range(1000)
+    calm = [draw_scene(seed) for seed in range(first, first + 60)]
+    ground = {scene.solids[-2].material.texture for scene in calm}
+    assert {solid.material.texture for scene in calm for solid in scene.solids[: scene.named]} <= {
+        *CALM.objects
+    }
+    assert ground == {*CALM.floors}
+    assert {scene.background for scene in calm} == {"wall", "sky"}
+    assert "leaves" in {draw_scene(seed).solids[-2].material.texture for seed in rich[:60]}
+    assert HELD_OUT_FIRST_SEED not in CALM_SEEDS
+    assert textures_of(CALM_SEEDS[-1] + 1) is RICH
 
 
 @pytest.mark.parametrize("batch", [1, 3])

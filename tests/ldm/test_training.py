@@ -179,6 +179,18 @@ def test_crops_are_a_function_of_the_generator(tmp_path: Path) -> None:
     assert -1 <= first[0].min() < 0 < first[0].max() <= 1
 
 
+def test_joined_pools_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SHARD_SCENES", 6)
+    tiny_pool(tmp_path / "pool")
+    part = pool.open_pool(tmp_path / "pool")
+    joined = pool.join_pools([part, part])
+    last = len(part)
+    assert len(joined) == 2 * last
+    assert np.array_equal(joined.image(last), part.image(0))
+    assert np.array_equal(joined.disparity_px(last + 1), part.disparity_px(1))
+    assert joined.captions[last:] == part.captions
+
+
 def test_empty_pool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no rendered shard"):
         pool.open_pool(tmp_path)

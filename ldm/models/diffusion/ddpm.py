@@ -138,8 +138,8 @@ class LatentDiffusion(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the UNet is."""
-        return self.model.diffusion_model.out[2].weight.device
+        """Where it runs: the schedule stays there even while a network is kept elsewhere."""
+        return self.betas.device
 
     @property
     def dtype(self) -> torch.dtype:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,6 +11,8 @@ from ldm.util import require
 
 NORM_GROUPS = 32
 NORM_EPS = 1e-6
+# Pixels that look at all others at once: what 512x512 px have; larger pictures go in slices.
+QUERIES = 4096
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ class AttnBlock(nn.Module):
             layer(h).permute(0, 2, 3, 1).flatten(1, 2)[:, None]  # (B, 1, H*W, C)
             for layer in (self.q, self.k, self.v)
         )
-        attended = F.scaled_dot_product_attention(query, key, value)[:, 0]
+        slices = [
+            F.scaled_dot_product_attention(part, key, value) for part in query.split(QUERIES, dim=2)
+        ]
+        attended = torch.cat(slices, dim=2)[:, 0]  # (B, H*W, C)
         return x + self.proj_out(attended.unflatten(1, x.shape[2:]).permute(0, 3, 1, 2))
 
 
