@@ -1,0 +1,16 @@
+"""Measure how long pairs take, in one table, against one image and the published schedule."""
+
+import sys
+from collections.abc import Sequence
+
+from stereo.benchmark import cli
+from stereo.cli import run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print the table, write the JSON file."""
+    return cli.main(__doc__, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

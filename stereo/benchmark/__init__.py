@@ -1,0 +1,1 @@
+"""How fast the workflows are, on whatever machine this runs on."""

@@ -1,0 +1,139 @@
+"""What is measured: seconds, UNet evaluations, their arithmetic, memory, the device's own rate."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+TEXT_TOKENS = 77
+MATMUL_SIDE = {"cuda": 8192, "cpu": 1536}
+REPEATS = 5
+# Writing 5 resets the high-water mark that /proc/self/status shows as VmHWM (man 5 proc).
+CLEAR_REFS, RESET_PEAK = Path("/proc/self/clear_refs"), "5"
+STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One run of a workflow.
+
+    Attributes:
+        seconds: from the call to its result on the host.
+        busy_seconds: see `Clock`.
+        evaluations: of the UNet; one view and one guidance branch of one sample count 1.
+        peak_bytes: most memory in use, of the CUDA device or else of the process; None where it
+            cannot be told.
+    """
+
+    seconds: float
+    busy_seconds: float
+    evaluations: int
+    peak_bytes: int | None
+
+
+def measure(work: Callable[[], None], unet: nn.Module, device: torch.device) -> Sample:
+    """Run `work` once and measure it; `unet` is the module whose calls count."""
+    calls: list[int] = []
+    hook = unet.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    reset_peak(device)
+    try:
+        clock = Clock(work, device)
+    finally:
+        hook.remove()
+    return Sample(clock.seconds, clock.busy_seconds, sum(calls), peak_bytes(device))
+
+
+class Clock:
+    """Runs something once and times it, until the device has finished, too.
+
+    `seconds` pass on the wall. `busy_seconds` are what rates and ratios are made of: the same on
+    a GPU; on a CPU those that the process's threads computed, all together, which other programs
+    on the machine do not prolong.
+    """
+
+    def __init__(self, work: Callable[[], object], device: torch.device) -> None:
+        synchronise(device)
+        start, busy_start = time.perf_counter(), time.process_time()
+        work()
+        synchronise(device)
+        self.seconds = time.perf_counter() - start
+        busy = time.process_time() - busy_start
+        self.busy_seconds = busy if device.type == "cpu" else self.seconds
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for the device."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def reset_peak(device: torch.device) -> None:
+    """Start a new high-water mark of memory."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif CLEAR_REFS.exists():
+        CLEAR_REFS.write_text(RESET_PEAK)
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Return the high-water mark since `reset_peak`; None where there is none."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if not STATUS.exists():
+        return None
+    for line in STATUS.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+@torch.no_grad()
+def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the FLOP/s of a large square matrix product, the median of a few."""
+    side = MATMUL_SIDE.get(device.type, MATMUL_SIDE["cpu"])
+    a, b = (torch.rand(side, side, device=device, dtype=dtype) for _ in range(2))
+    times = [Clock(lambda: torch.mm(a, b), device).busy_seconds for _ in range(REPEATS + 1)]
+    return 2 * side**3 / statistics.median(times[1:])
+
+
+@dataclass(frozen=True)
+class UNetCall:
+    """One call of the UNet: its batch, arithmetic (FLOP of the batch) and busy seconds."""
+
+    batch: int
+    flop: int
+    seconds: float
+
+    @property
+    def flop_per_evaluation(self) -> float:
+        """Return the arithmetic of one view and one guidance branch of one sample."""
+        return self.flop / self.batch
+
+    @property
+    def rate(self) -> float:
+        """Return the FLOP/s inside the UNet."""
+        return self.flop / self.seconds
+
+
+@torch.no_grad()
+def unet_call(model: "LatentDiffusion", batch: int, size: tuple[int, int]) -> UNetCall:
+    """Count the arithmetic of one UNet call on latents (batch, C, h, w), and time it."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    unet, device = model.model.diffusion_model, model.device
+    latents = torch.randn(batch, unet.in_channels, *size).to(device)
+    steps = torch.full((batch,), 500, device=device)
+    context = torch.randn(batch, TEXT_TOKENS, unet.context_dim).to(device)
+    with FlopCounterMode(display=False) as counter:
+        unet(latents, steps, context)
+    clocks = [Clock(lambda: unet(latents, steps, context), device) for _ in range(REPEATS)]
+    times = [clock.busy_seconds for clock in clocks]
+    return UNetCall(batch, counter.get_total_flops(), statistics.median(times))

@@ -1,0 +1,92 @@
+"""What is run: a pair, one single image, the pair on the published schedule."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from stereo.benchmark.networks import Networks
+from stereo.disparity import predict_disparity
+from stereo.latents import decode, latent_size, seeded_noise, tensor_to_images
+from stereo.options import SamplingOptions, StereoOptions
+from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
+from stereo.plan import depth_conditions, latent_shift
+from stereo.sampler import denoise_left
+from stereo.stages import make_run, prompts, stack_map
+
+PROMPT = "a red sphere in front of a blue box on a wooden floor"
+GUIDANCE = {"text": 9.0, "depth": 9.0, "image": 7.5}
+PLAIN = StereoOptions()
+TEXTURE_STD = 30
+
+
+def photo(size_px: int) -> np.ndarray:
+    """Return a picture (size, size, 3) uint8 that every run of the benchmark shares.
+
+    It has fine texture, as photos do: on a smooth one null-text inversion stops early.
+    """
+    ramp = np.linspace(0, 255, size_px)
+    y, x = np.meshgrid(ramp, ramp, indexing="ij")
+    near = np.hypot(x - 128, y - 128) < 64
+    smooth = np.stack([x, y, np.where(near, 255, 64)], axis=-1)
+    texture = np.random.default_rng(0).normal(0, TEXTURE_STD, smooth.shape)
+    return (smooth + texture).clip(0, 255).astype(np.uint8)
+
+
+def sampling_of(networks: Networks, *, size_px: int, steps: int, samples: int) -> SamplingOptions:
+    """Return the workflow's own guidance at a size; a photo is one sample always."""
+    return SamplingOptions(
+        steps=steps,
+        guidance_scale=GUIDANCE[networks.task],
+        samples=1 if networks.task == "image" else samples,
+        height_px=size_px,
+        width_px=size_px,
+    )
+
+
+def pair(
+    networks: Networks, options: StereoOptions, sampling: SamplingOptions
+) -> Callable[[], None]:
+    """Return a function that makes the pairs of `sampling`."""
+    image = photo(sampling.height_px)
+
+    def text() -> None:
+        text_to_stereo(
+            networks.model, networks.depth_model, PROMPT, options=options, sampling=sampling
+        )
+
+    def depth() -> None:
+        depth_to_stereo(networks.model, image, PROMPT, options=options, sampling=sampling)
+
+    def picture() -> None:
+        image_to_stereo(
+            networks.model, networks.depth_model, image, options=options, sampling=sampling
+        )
+
+    return {"text": text, "depth": depth, "image": picture}[networks.task]
+
+
+def published_pair(networks: Networks, sampling: SamplingOptions) -> Callable[[], None]:
+    """Return a function that makes the pairs as the published code does, pass by pass."""
+    return pair(networks, replace(PLAIN, schedule="published"), sampling)
+
+
+def one_image(networks: Networks, sampling: SamplingOptions) -> Callable[[], None]:
+    """Return a function that makes single images: prompt, guided denoising, decoding."""
+    image = photo(sampling.height_px)
+
+    @torch.no_grad()
+    def work() -> None:
+        model, depth = networks.model, None
+        size = latent_size(model, sampling.height_px, sampling.width_px)
+        if networks.task == "depth":
+            found = predict_disparity(model.depth_model.model, image)
+            near = stack_map(found, sampling.samples, model.device)
+            depth = depth_conditions(near, size, latent_shift(near, size, PLAIN), PLAIN)
+        run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling, None)
+        start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
+        branch = denoise_left(run, start.to(model.device))
+        tensor_to_images(decode(model, branch.final))
+
+    return work

@@ -1,0 +1,68 @@
+"""What the benchmark counts and times."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stereo.benchmark.measure import Clock, matmul_rate, measure, unet_call
+from stereo.benchmark.networks import random_model
+from tests.stereo.conftest import tiny_config
+
+CPU = torch.device("cpu")
+
+
+def test_evaluations_are_the_rows_of_every_call():
+    unet = nn.Linear(2, 2)
+
+    def work() -> None:
+        unet(torch.zeros(4, 2))
+        unet(torch.zeros(3, 2))
+
+    assert measure(work, unet, CPU).evaluations == 7
+    assert not unet._forward_pre_hooks
+
+
+def test_the_hook_goes_after_an_error():
+    unet = nn.Linear(2, 2)
+    with pytest.raises(ZeroDivisionError):
+        measure(lambda: 1 / 0, unet, CPU)
+    assert not unet._forward_pre_hooks
+
+
+def test_busy_seconds_leave_out_waiting():
+    clock = Clock(lambda: time.sleep(0.3), CPU)
+    assert clock.seconds >= 0.3
+    assert clock.busy_seconds < 0.1
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads the peak from /proc")
+def test_peak_memory_is_that_of_the_run_alone():
+    size = 200 * 2**20
+    unet = nn.Linear(2, 2)
+    high = measure(lambda: torch.ones(size, dtype=torch.uint8).sum(), unet, CPU).peak_bytes
+    low = measure(lambda: None, unet, CPU).peak_bytes
+    assert high - low > 0.9 * size
+
+
+def test_arithmetic_of_a_call_grows_with_its_batch(tiny_networks):
+    one, three = (unet_call(tiny_networks.model, batch, (8, 8)) for batch in (1, 3))
+    assert three.flop == 3 * one.flop > 0
+    assert three.flop_per_evaluation == one.flop
+    assert one.rate > 0
+
+
+def test_matmul_rate_is_that_of_a_computer():
+    assert 1e8 < matmul_rate(CPU, torch.float32) < 1e15
+
+
+def test_random_models_run_in_the_parts_own_precision():
+    model = random_model({"model": tiny_config(depth=False)}, dtype=torch.bfloat16, device=CPU)
+    assert model.dtype == torch.bfloat16
+    assert next(model.first_stage_model.parameters()).dtype == torch.float32
+    assert not any(parameter.is_meta for parameter in model.parameters())
+    context = model.get_learned_conditioning(["x"])
+    output = model.apply_model(torch.randn(1, 4, 8, 8), torch.tensor([500]), context)
+    assert output.isfinite().all() and output.std() > 0
