@@ -1,0 +1,203 @@
+"""Jobs: one thread each, in line for a model, telling how far they are, stopped on request."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import Empty, Queue
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stereo.app.limits import Limits
+from stereo.app.line import Place
+from stereo.app.preview import PairPreview
+from stereo.app.request import Request, make_pairs, read_inputs
+from stereo.app.results import Result, Shelves, save_result
+from stereo.app.store import ModelStore
+from stereo.progress import STAGES
+
+if TYPE_CHECKING:
+    from stereo.pair import StereoPair
+    from stereo.sampler import StepReport
+
+UPDATE_S = 0.3
+
+
+class Cancelled(Exception):
+    """Raised inside a job that its visitor stopped."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a visitor is told meanwhile.
+
+    Attributes:
+        words: what is being done.
+        share: of the present stage that is done, None where nobody knows.
+        detail: steps and time left.
+        left: address of the left view's preview.
+        right: of the right view's.
+    """
+
+    words: str
+    share: float | None = None
+    detail: str = ""
+    left: str | None = None
+    right: str | None = None
+
+
+@dataclass
+class Job:
+    """A running or waiting job."""
+
+    updates: "Queue[Update]" = field(default_factory=Queue)
+    stopped: Event = field(default_factory=Event)
+    future: "Future[list[Result]] | None" = None
+
+    def say(self, update: Update) -> None:
+        """Tell the visitor, or stop if the visitor said so."""
+        if self.stopped.is_set():
+            raise Cancelled
+        self.updates.put(update)
+
+    def follow(self) -> Iterator[Update]:
+        """Yield the latest update until the job is over; an iterator given up stops it."""
+        try:
+            while not self.future.done():
+                update = self._latest()
+                if update is not None:
+                    yield update
+        finally:
+            self.stopped.set()
+
+    def _latest(self) -> Update | None:
+        try:
+            update = self.updates.get(timeout=UPDATE_S)
+            while not self.updates.empty():
+                update = self.updates.get_nowait()
+            return update
+        except Empty:
+            return None
+
+
+class Desk:
+    """Takes jobs in: one a visitor, a limited number in all."""
+
+    def __init__(self, store: ModelStore, shelves: Shelves, limits: Limits) -> None:
+        self.store, self.shelves, self.limits = store, shelves, limits
+        self._pool = ThreadPoolExecutor(limits.jobs, thread_name_prefix="job")
+        self._lock = Lock()
+        self._jobs: dict[str, Job] = {}
+
+    def start(self, visitor: str, request: Request) -> Job:
+        """Start a job, or let it wait in line.
+
+        Raises:
+            ValueError: for a request that makes no sense, a visitor whose job is not over, or
+                when too many are waiting.
+        """
+        request.check()
+        with self._lock:
+            self._jobs = {who: job for who, job in self._jobs.items() if not job.future.done()}
+            if visitor in self._jobs:
+                raise ValueError("Your earlier job is still running: wait for it, or cancel it.")
+            if len(self._jobs) >= self.limits.jobs:
+                raise ValueError("Too many people are waiting. Please try again in a few minutes.")
+            job = self._jobs[visitor] = Job()
+            job.future = self._pool.submit(self._run, job, visitor, request)
+        return job
+
+    def cancel(self, visitor: str) -> bool:
+        """Stop a visitor's job after its present step; returns whether there was one."""
+        with self._lock:
+            job = self._jobs.get(visitor)
+        if job is None or job.future.done():
+            return False
+        job.stopped.set()
+        return True
+
+    def leave(self, visitor: str) -> None:
+        """Stop a visitor's job and delete the results."""
+        self.cancel(visitor)
+        self.shelves.clear(visitor)
+
+    def close(self) -> None:
+        """Stop all jobs and wait for their present steps."""
+        with self._lock:
+            for job in self._jobs.values():
+                job.stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _run(self, job: Job, visitor: str, request: Request) -> list[Result]:
+        with self.store.line(request.task, request.checkpoint).place() as place:
+            _wait(job, place)
+            job.say(Update("Loading the model"))
+            loaded = self.store.get(request.task, request.checkpoint)
+            inputs = read_inputs(request, loaded, self.limits)
+            job.say(Update("Starting"))
+            pairs = make_pairs(request, inputs, loaded, Reporter(job, loaded.colours))
+        job.say(Update("Writing all formats"))
+        folder = self.shelves.folder(visitor)
+        return _save(job, pairs, lambda pair: save_result(pair, request, loaded, folder))
+
+
+class Reporter:
+    """An `on_step` hook that draws previews, not more often than anyone could see."""
+
+    def __init__(self, job: Job, colours: np.ndarray) -> None:
+        self._job, self._preview = job, PairPreview(colours)
+        self._stage, self._since, self._last, self._first = "", 0.0, 0.0, 0
+
+    def __call__(self, report: "StepReport") -> None:
+        """Tell about a finished step; raises Cancelled when the visitor does not want more."""
+        if self._job.stopped.is_set():
+            raise Cancelled
+        now = time.monotonic()
+        if report.stage != self._stage:
+            self._stage, self._since, self._first = report.stage, now, report.step
+        elif now - self._last < UPDATE_S and report.step + 1 < report.total:
+            return
+        self._last = now
+        self._preview.update(report)
+        self._job.say(
+            Update(
+                STAGES.get(report.stage, report.stage).capitalize(),
+                (report.step + 1) / report.total,
+                self._detail(report, now),
+                self._preview.left,
+                self._preview.right,
+            )
+        )
+
+    def _detail(self, report: "StepReport", now: float) -> str:
+        steps = f"step {report.step + 1} of {report.total}"
+        done = report.step - self._first
+        if done < 1:
+            return steps
+        seconds = (now - self._since) / done * (report.total - 1 - report.step)
+        return f"{steps}, about {seconds:.0f} s left"
+
+
+def _wait(job: Job, place: Place) -> None:
+    while ahead := place.ahead(timeout_s=UPDATE_S):
+        people = "1 job is" if ahead == 1 else f"{ahead} jobs are"
+        job.say(Update(f"Waiting: {people} ahead of yours"))
+
+
+def _save(
+    job: Job, pairs: "list[StereoPair]", save: "Callable[[StereoPair], Result]"
+) -> list[Result]:
+    """Save pairs, all of them or, when the job is stopped or the disk full, none."""
+    results: list[Result] = []
+    try:
+        for pair in pairs:
+            results.append(save(pair))
+            if job.stopped.is_set():
+                raise Cancelled
+    except (Cancelled, OSError):
+        for result in results:
+            result.delete()
+        raise
+    return results
