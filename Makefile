@@ -12,13 +12,16 @@ SCENE = docs/scene.png
 # The embedded model is small: mild guidance, and few steps for its pictures, serve it best.
 GUIDANCE = --scale 3
 INVERSION = --ddim_steps 20 --inner_steps 3
+METRICS = outputs/metrics
+SHARE = --devices 2 --device cpu
 FORMATS = --format sbs --format left --format right --format disparity --format anaglyph \
 	--format overview
 
-.PHONY: help setup demo test test-slow test-gpu lint clean
+.PHONY: help setup demo metrics test test-slow test-gpu lint clean
 
 help:
 	@echo "make demo       three workflows on the embedded model, into $(OUTPUTS)/"
+	@echo "make metrics    methods and presets on 24 scenes, tables into $(METRICS)/"
 	@echo "make test       ruff and all quick tests"
 	@echo "make test-slow  tests of minutes, and of full-size models"
 	@echo "make test-gpu   tests that need a CUDA device"
@@ -43,6 +46,10 @@ demo: $(READY)
 	@echo "3/3 picture to stereo: $(SCENE)"
 	@$(RUN) img2stereo.py --img_path $(SCENE) $(INVERSION) --outdir $(OUTPUTS)/image $(FORMATS)
 	@echo "beside each: left, right, disparity, red-cyan anaglyph and a JSON file of the settings"
+
+metrics: $(READY)
+	@$(RUN) evaluate.py --config configs/eval/shapes.yaml --out $(METRICS) $(SHARE)
+	@echo "beside the table: LaTeX, CSV and JSON, and a contact sheet for every scene and method"
 
 test: lint
 	$(RUN) -m pytest -n auto

@@ -30,6 +30,12 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
         help="folder or file of LPIPS backbones, torchvision's squeezenet1_1, alexnet, vgg16 "
         "(default: looked for in models/ and torch's cache; skipped when absent)",
     )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="FILE",
+        help="put the tables between the run's markers in this Markdown file, too",
+    )
     parser.add_argument("--no_sheets", action="store_true", help="leave contact sheets out")
     parser.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     args = parser.parse_args(arguments)
@@ -37,15 +43,19 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
         parser.error("argument --config: needed to infer, one of configs/eval/*.yaml")
     if args.shard and args.devices * args.num_nodes > 1:
         parser.error("argument --shard: not together with --devices or --num_nodes")
+    if args.into is not None and not args.into.is_file():
+        parser.error(f"argument --into: no file {args.into}")
     return args
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
-    group.add_argument("--data", type=Path, metavar="PATH", help="its folder or manifest")
+    group.add_argument(
+        "--data", type=Path, action="append", metavar="PATH", help="folder or manifest; repeatable"
+    )
     group.add_argument("--limit", type=whole_number, metavar="N", help="the first N scenes")
     group.add_argument("--size", type=whole_number, metavar="PX", help="side of all views")
-    group.add_argument("--crop", choices=("auto", "square", "none"), help="auto: KITTI alone")
+    group.add_argument("--crop", choices=("auto", "square", "none"), help="auto: KITTI only")
     group.add_argument(
         "--disparity",
         choices=("true", "pseudo", "mono", "search"),
@@ -60,7 +70,10 @@ def _add_methods(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--preset", action="append", metavar="NAME", help="on top; repeatable")
     group.add_argument(
-        "--ablation", metavar="PRESET", help="on top: a preset, and it less each ingredient"
+        "--ablation",
+        action="append",
+        metavar="PRESET",
+        help="on top: a preset, and it less each ingredient; repeatable",
     )
     group.add_argument("--ckpt", type=Path, metavar="FILE", help="Stable Diffusion")
     group.add_argument("--depthmodel_path", type=Path, metavar="FILE", help="DPT")
@@ -92,6 +105,7 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     args = parse(description, arguments)
     start_logging(args.verbose)
     from stereo.evaluation import run
+    from stereo.evaluation.document import put_tables
     from stereo.evaluation.files import RunFolder
     from stereo.evaluation.shards import Team, parse_shard
 
@@ -107,13 +121,17 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
         failed += run.infer(folder, settings, shard.of(sources), device=team.device)
     if args.verb in ("score", "all"):
         failed += run.score(folder, args.lpips, shard)
+    if args.verb in ("report", "all") and not args.no_sheets:
+        run.draw(folder, shard)
     failed = team.total(failed)
     if not team.leads:
         # The first process speaks for all; another one's failure would end it.
         return 0
     if args.verb == "report" or (args.verb == "all" and by_hand is None):
-        rows = run.report(folder, sheets=not args.no_sheets)
+        rows = run.report(folder)
         failed += sum(row.status.startswith("failed") for row in rows)
+        if args.into is not None:
+            put_tables(folder, args.into)
     return SOME_FAILED if failed else 0
 
 
@@ -121,7 +139,7 @@ def _settings(args: argparse.Namespace):
     from stereo.evaluation.settings import choose_methods, read_settings
 
     changes = {
-        "root": args.data,
+        "roots": None if args.data is None else tuple(args.data),
         "count": args.limit,
         "size_px": args.size,
         "crop": args.crop,

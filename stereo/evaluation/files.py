@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 RUN, METHOD = "run.json", "method.json"
+SUMMARY, TABLE = "summary.json", "table.md"
 
 
 class RunFolder:

@@ -7,16 +7,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ldm.known_files import ROOT
-from stereo.evaluation.files import RunFolder, read_json, write_json, write_text
+from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json, write_json, write_text
 from stereo.evaluation.results import Row, means, read_rows, read_run
-from stereo.evaluation.sheet import write_sheet
 from stereo.evaluation.tables import generation_notes, latex, markdown, table_notes
 
 FIRST_COLUMNS = ("scene", "group", "method", "status", "disparity", "visible")
 
 
-def write_report(folder: RunFolder, *, sheets: bool = True) -> list[Row]:
-    """Write CSV, JSON, Markdown, LaTeX and, new or changed, contact sheets; returns the rows.
+def write_report(folder: RunFolder) -> list[Row]:
+    """Write CSV, JSON, Markdown and LaTeX; returns the rows.
 
     Everything but `timings.csv` depends on the views alone, not on how often, where or in how
     many processes the run was made.
@@ -37,12 +36,10 @@ def write_report(folder: RunFolder, *, sheets: bool = True) -> list[Row]:
         "notes": notes,
         "means": [asdict(mean) for mean in summary],
     }
-    write_json(folder.root / "summary.json", content)
-    write_text(folder.root / "table.md", markdown(run, summary, notes))
+    write_json(folder.root / SUMMARY, content)
+    write_text(folder.root / TABLE, markdown(run, summary, notes))
     write_text(folder.root / "table.tex", latex(run, summary, notes))
     write_text(folder.root / "timings.csv", timings_csv(folder, rows))
-    for row in rows if sheets else []:
-        write_sheet(folder, row)
     return rows
 
 

@@ -85,17 +85,29 @@ class Mean:
 
 
 def means(rows: list[Row]) -> list[Mean]:
-    """Return the means of every group and method, and over all groups where there are several."""
+    """Return the means of every group and method, and of what groups have in common.
+
+    Groups whose names begin with one word are a family, as those of Middlebury.
+    """
     groups = list(dict.fromkeys(row.group for row in rows))
-    wanted = [(group, [row for row in rows if row.group == group]) for group in groups]
+    wanted = {group: [group] for group in groups}
+    families = list(dict.fromkeys(_family(group) for group in groups))
+    for family in families if len(families) > 1 else []:
+        members = [group for group in groups if _family(group) == family]
+        if len(members) > 1:
+            wanted[f"{family} (all)"] = members
     if len(groups) > 1:
-        wanted.append(("all", rows))
+        wanted["all"] = groups
     methods = list(dict.fromkeys(row.method for row in rows))
     return [
-        _mean(group, method, [row for row in members if row.method == method])
-        for group, members in wanted
+        _mean(name, method, [row for row in rows if row.method == method and row.group in members])
+        for name, members in wanted.items()
         for method in methods
     ]
+
+
+def _family(group: str) -> str:
+    return group.partition(" ")[0]
 
 
 def _mean(group: str, method: str, rows: list[Row]) -> Mean:

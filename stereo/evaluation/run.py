@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stereo.evaluation.datasets import SceneSource, list_scenes
-from stereo.evaluation.files import RunFolder, claim_run
+from stereo.evaluation.datasets import SceneSource, list_roots
+from stereo.evaluation.files import TABLE, RunFolder, claim_run
 from stereo.evaluation.infer import claim_methods, infer_scene
 from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
 from stereo.evaluation.methods import Models
 from stereo.evaluation.report import write_report
-from stereo.evaluation.results import Row, read_run
+from stereo.evaluation.results import SCORED, Row, read_rows, read_run
 from stereo.evaluation.score import score_scene
 from stereo.evaluation.settings import RunSettings
 from stereo.evaluation.shards import Shard
+from stereo.evaluation.sheet import write_sheet
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,13 @@ def claim(folder: RunFolder, settings: RunSettings) -> list[SceneSource]:
         ValueError: when the folder holds another configuration, or the data set is empty.
         OSError: when the data set or a checkpoint is missing.
     """
-    sources = list_scenes(
-        settings.kind, settings.root, count=settings.count, render_px=settings.render_px
+    sources = list_roots(
+        settings.kind,
+        settings.roots,
+        count=settings.count,
+        render_px=settings.render_px,
+        only=settings.only,
+        groups=settings.groups,
     )
     listed = [{"name": source.name, "group": source.group} for source in sources]
     claim_run(folder, settings.fingerprint(), listed)
@@ -75,17 +81,24 @@ def score(folder: RunFolder, lpips: Path | None, shard: Shard) -> int:
     return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)
 
 
-def report(folder: RunFolder, *, sheets: bool) -> list[Row]:
-    """Write tables and pictures, and the Markdown table's path to stdout."""
-    rows = write_report(folder, sheets=sheets)
+def draw(folder: RunFolder, shard: Shard) -> None:
+    """Draw the contact sheets that are missing or older than their views."""
+    scenes = shard.of(read_run(folder)["scenes"])
+    for row in _progress(read_rows(folder, scenes), "draw", unit="sheet"):
+        write_sheet(folder, row)
+
+
+def report(folder: RunFolder) -> list[Row]:
+    """Write tables, and the Markdown table's path to stdout."""
+    rows = write_report(folder)
     failed = sum(row.status.startswith("failed") for row in rows)
-    scored = sum(row.status == "scored" for row in rows)
+    scored = sum(row.status == SCORED for row in rows)
     log.info("%d of %d views scored, %d failed", scored, len(rows), failed)
-    sys.stdout.write(f"{folder.root / 'table.md'}\n")
+    sys.stdout.write(f"{folder.root / TABLE}\n")
     return rows
 
 
-def _progress(items: list, verb: str) -> Iterator:
+def _progress(items: list, verb: str, *, unit: str = "scene") -> Iterator:
     from tqdm import tqdm
 
-    return iter(tqdm(items, desc=verb, unit="scene", file=sys.stderr, disable=None))
+    return iter(tqdm(items, desc=verb, unit=unit, file=sys.stderr, disable=None))

@@ -1,6 +1,6 @@
 """A run's settings: a data set's YAML file with the command line on top."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from stereo.evaluation.protocol import Protocol
 from stereo.evaluation.sources import SOURCES, Source
 
 SECTIONS = ("name", "data", "protocol", "disparity", "methods", "generation")
-DATA_KEYS = ("kind", "root", "count", "render_px")
+DATA_KEYS = ("kind", "root", "count", "render_px", "only", "groups")
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,11 @@ class RunSettings:
     Attributes:
         name: of the data set, for titles.
         kind: of data set (`list_scenes`).
-        root: its folder or file.
+        roots: its folders or files; none for rendered scenes.
         count: of scenes, at most; None takes all.
         render_px: size of rendered scenes.
+        only: keeps scenes with one of these words in their names; empty keeps all.
+        groups: over which means are taken, by parts of the scenes' names (`list_roots`).
         protocol: crop and size.
         disparity: where it comes from.
         methods: by name, in the order of the tables.
@@ -31,9 +33,11 @@ class RunSettings:
 
     name: str
     kind: str
-    root: Path | None = None
+    roots: tuple[Path, ...] = ()
     count: int | None = None
     render_px: int | None = None
+    only: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protocol: Protocol = Protocol()
     disparity: Source = "true"
     methods: tuple[str, ...] = ("copy-left", "gaps-black", "telea")
@@ -55,7 +59,7 @@ class RunSettings:
         return {
             "name": self.name,
             "kind": self.kind,
-            "root": None if self.root is None else Path(self.root).name,
+            "roots": [root.name for root in self.roots],
             "render_px": self.render_px,
             **asdict(self.protocol),
             "disparity": self.disparity,
@@ -63,7 +67,7 @@ class RunSettings:
 
 
 def read_settings(path: Path, changes: Mapping[str, Any]) -> RunSettings:
-    """Read a YAML file; `changes` (None leaves alone) are fields of RunSettings or Generation.
+    """Read a YAML file; `changes` (None leaves alone) are fields of RunSettings or its parts.
 
     Raises:
         ValueError: when the file says something unknown.
@@ -71,49 +75,73 @@ def read_settings(path: Path, changes: Mapping[str, Any]) -> RunSettings:
     """
     told = _read_yaml(path)
     _check_keys(path, told, SECTIONS)
+    given = {key: value for key, value in changes.items() if value is not None}
+    generation = _section(path, told, "generation", [entry.name for entry in fields(Generation)])
+    protocol = _section(path, told, "protocol", [entry.name for entry in fields(Protocol)])
+    for section in (generation, protocol):
+        section |= {key: given.pop(key) for key in list(given) if key in section}
+    for key in ("ckpt", "depthmodel_path"):
+        generation[key] = None if generation[key] is None else Path(generation[key])
+    values = {**_whole(path, told), **given}
+    try:
+        return RunSettings(
+            **values, protocol=Protocol(**protocol), generation=Generation(**generation)
+        )
+    except TypeError as error:
+        raise ValueError(f"config: {path} has a value of the wrong kind ({error})") from error
+
+
+def _whole(path: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of the file that belong to no part."""
     data = told.get("data") or {}
     _check_keys(path, data, DATA_KEYS, section="data")
-    given = {key: value for key, value in changes.items() if value is not None}
-    generation_keys = {entry.name for entry in fields(Generation)}
-    generation = {**(told.get("generation") or {})}
-    _check_keys(path, generation, tuple(generation_keys), section="generation")
-    generation |= {key: given.pop(key) for key in list(given) if key in generation_keys}
-    protocol = {**(told.get("protocol") or {})}
-    _check_keys(path, protocol, ("size_px", "crop"), section="protocol")
-    protocol |= {key: given.pop(key) for key in ("size_px", "crop") if key in given}
-    values = {
-        "name": told.get("name", path.stem),
+    groups = data.get("groups") or {}
+    _check_keys(path, groups, None, section="groups")
+    return {
+        "name": str(told.get("name", path.stem)),
         "kind": data.get("kind"),
-        "root": data.get("root"),
+        "roots": tuple(Path(root) for root in _several(data.get("root"))),
         "count": data.get("count"),
         "render_px": data.get("render_px"),
+        "only": tuple(_several(data.get("only"))),
+        "groups": {str(name): tuple(_several(parts)) for name, parts in groups.items()},
         "disparity": told.get("disparity", "true"),
-        "methods": tuple(told.get("methods") or RunSettings.methods),
-        **given,
+        "methods": tuple(_several(told.get("methods"))) or RunSettings.methods,
     }
-    values["root"] = None if values["root"] is None else Path(values["root"])
-    for key in ("ckpt", "depthmodel_path"):
-        generation[key] = None if generation.get(key) is None else Path(generation[key])
-    return RunSettings(**values, protocol=Protocol(**protocol), generation=Generation(**generation))
+
+
+def _section(path: Path, told: dict[str, Any], name: str, keys: Sequence[str]) -> dict[str, Any]:
+    """Return a part of the file with the defaults of what it does not say."""
+    section = told.get(name) or {}
+    _check_keys(path, section, keys, section=name)
+    parts: dict[str, type] = {"generation": Generation, "protocol": Protocol}
+    return {**asdict(parts[name]()), **section}
+
+
+def _several(told: Any) -> list[str]:
+    """Return one value or a list of them as a list of strings; nothing as an empty one."""
+    if told is None:
+        return []
+    return [str(value) for value in (told if isinstance(told, list) else [told])]
 
 
 def choose_methods(
     told: tuple[str, ...],
     methods: list[str] | None,
     presets: list[str] | None,
-    ablation: str | None,
+    ablated: list[str] | None,
 ) -> tuple[str, ...]:
     """Return the methods of a run without repetition.
 
-    `methods` replace those of the file (`all` stands for every one), `presets` and the ablation
-    of a preset come on top.
+    `methods` replace those of the file (`all` stands for every one), `presets` and the ablations
+    of presets come on top.
     """
     names = list(told) if methods is None else [*methods]
     if "all" in names:
         names = method_names()
     names += presets or []
-    if ablation is not None:
-        names += [ablation, *ablations(ablation)]
+    for name in ablated or []:
+        names += [name, *ablations(name)]
     return tuple(dict.fromkeys(names))
 
 
@@ -130,10 +158,12 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check_keys(
-    path: Path, told: Any, known: tuple[str, ...], *, section: str | None = None
+    path: Path, told: Any, known: Sequence[str] | None, *, section: str | None = None
 ) -> None:
     if not isinstance(told, dict):
         raise ValueError(f"config: {path}, {section}: got {told!r}, expected settings")
+    if known is None:
+        return
     unknown = sorted(str(key) for key in told if key not in known)
     if unknown:
         place = f"{path}, {section}" if section else str(path)

@@ -8,7 +8,8 @@ from stereo.evaluation.infer import read_scene
 from stereo.evaluation.results import Row
 from stereo.images import read_image
 
-CAPTION_PX = 22
+CAPTION_PX, MARGIN_PX = 22, 4
+LETTERS = 0.45
 # Differences of this many levels and more are shown at full brightness.
 ERROR_FULL_LEVELS = 64
 MISSING_GREY = 40
@@ -58,8 +59,11 @@ def masks(image: np.ndarray, valid: np.ndarray, visible: np.ndarray) -> np.ndarr
 
 
 def captioned(text: str, image: np.ndarray) -> np.ndarray:
-    """Return an image with a line of text above it."""
-    bar = np.zeros((CAPTION_PX, image.shape[1], 3), np.uint8)
-    place, white = (4, CAPTION_PX - 7), (255, 255, 255)
-    cv2.putText(bar, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45, white, 1, cv2.LINE_AA)
+    """Return an image with a line of text above it, in letters that fit its width."""
+    width, font = image.shape[1], cv2.FONT_HERSHEY_SIMPLEX
+    needed = cv2.getTextSize(text, font, LETTERS, 1)[0][0]
+    letters = min(LETTERS, LETTERS * (width - 2 * MARGIN_PX) / max(needed, 1))
+    bar = np.zeros((CAPTION_PX, width, 3), np.uint8)
+    place, white = (MARGIN_PX, CAPTION_PX - 7), (255, 255, 255)
+    cv2.putText(bar, text, place, font, letters, white, 1, cv2.LINE_AA)
     return np.concatenate([bar, image])

@@ -103,6 +103,12 @@ CONFIG = "configs/eval/middlebury2014.yaml"
 QUICK = ("--size", "64", "--methods", "copy-left,telea")
 
 Evaluate = Callable[..., Outcome]
+TABLES = ("scores.csv", "summary.json", "table.md", "table.tex")
+
+
+def tables(out: Path) -> dict[str, bytes]:
+    """Return the bytes of what must not depend on how a run was made."""
+    return {name: (out / name).read_bytes() for name in TABLES}
 
 
 @pytest.fixture

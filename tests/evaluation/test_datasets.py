@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stereo.evaluation.datasets import list_scenes
+from stereo.evaluation.datasets import list_roots, list_scenes
 from stereo.evaluation.datasets.truth import read_kitti, read_pfm
 from stereo.evaluation.protocol import Protocol, fit_scene
 from tests.evaluation.conftest import HEIGHT, WIDTH, pfm, views, write_image
@@ -33,6 +33,20 @@ def test_kitti(kitti: Path) -> None:
     fitted = fit_scene(scene, Protocol(size_px=144))
     assert fitted.left.shape == (144, 144, 3)
     assert np.nanmax(fitted.disparity) == pytest.approx(6.5 * 2)
+
+
+def test_kitti_2012_has_other_folders(kitti: Path) -> None:
+    training = kitti / "training"
+    for new, old in (
+        ("colored_0", "image_2"),
+        ("colored_1", "image_3"),
+        ("disp_occ", "disp_occ_0"),
+    ):
+        (training / old).rename(training / new)
+    source, _ = list_scenes("kitti2012", kitti)
+    scene = source.load()
+    np.testing.assert_array_equal(scene.right, views(0)[1])
+    assert source.group == "KITTI 2012" and scene.disparity[0, 0] == 6.5 and scene.square
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -99,6 +113,20 @@ def test_bad_manifest(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         list_scenes("manifest", path)
+
+
+def test_several_lists_are_narrowed_and_grouped(tmp_path: Path) -> None:
+    lists = {"one.json": ["mid2014_a", "other"], "two.json": ["sub/mid2014_b", "kitti2015_c"]}
+    for name, scenes in lists.items():
+        entries = [{"name": scene, "left": "l.png", "dataset": "D"} for scene in scenes]
+        (tmp_path / name).write_text(json.dumps(entries))
+    roots = [tmp_path / name for name in lists]
+    told = {"only": ["mid2014", "kitti"], "groups": {"Middlebury 2014": ["mid2014"]}}
+    found = [(scene.name, scene.group) for scene in list_roots("manifest", roots, **told)]
+    middlebury = [("mid2014_a", "Middlebury 2014"), ("sub_mid2014_b", "Middlebury 2014")]
+    assert found == [*middlebury, ("kitti2015_c", "D")]
+    first = list_roots("manifest", roots, count=2, **told)
+    assert [(scene.name, scene.group) for scene in first] == middlebury
 
 
 @pytest.mark.parametrize("flat", [True, False])

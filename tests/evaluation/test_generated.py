@@ -14,8 +14,8 @@ from stereo.evaluation.methods import INGREDIENTS, Task, make_method, method_opt
 from stereo.evaluation.methods.diffusion import diffusion_method, metric
 from stereo.evaluation.methods.generation import Generation, Models
 from stereo.evaluation.methods.nearest import fill_nearest
-from stereo.evaluation.methods.stretch import stretch_background
 from stereo.evaluation.sources import disparity_for, search_scale
+from stereo.fusion import stretch_background
 from stereo.options import preset
 from stereo.plan import latent_shift
 from stereo.warp import warp_right

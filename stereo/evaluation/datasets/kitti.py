@@ -40,7 +40,7 @@ def list_kitti(root: Path, *, year: int) -> list[SceneSource]:
         )
         for frame in frames
     ]
-    return require_scenes(scenes, root, expected=expected)
+    return require_scenes(scenes, root, expected=f"{expected} of '{OFFICIAL_NAMES[year]}'")
 
 
 def _load(left: Path, right: Path, disparity: Path) -> Scene:

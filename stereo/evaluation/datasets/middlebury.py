@@ -26,7 +26,7 @@ def list_middlebury(root: Path, *, group: str = "Middlebury 2014") -> list[Scene
         for folder in folders
         if not folder.name.endswith(IMPERFECT)
     ]
-    return require_scenes(scenes, root, expected=EXPECTED)
+    return require_scenes(scenes, root, expected=f"{EXPECTED} of '{OFFICIAL_NAME}'")
 
 
 def _load(folder: Path) -> Scene:

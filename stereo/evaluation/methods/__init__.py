@@ -18,6 +18,7 @@ from stereo.options import PRESETS, StereoOptions, preset
 
 __all__ = [
     "CLASSICAL",
+    "WITHOUT",
     "Generation",
     "Models",
     "Rendering",
@@ -48,9 +49,11 @@ INGREDIENTS: dict[str, dict[str, object]] = {
     "noise": {"deblur": False},
     "fusion": {"fusion": False},
     "direct-inversion": {"inversion": "null-text"},
+    # The last step alone, so that holes stay as they were continued.
+    "denoising": {"guided_start": 1.0},
 }
 # Fusion shifts pictures, and is guided at every step, in its own way.
-NOT_WITH_FUSION = ("shift", "masking", "noise")
+NOT_WITH_FUSION, WITH_FUSION = ("shift", "masking", "noise"), ("denoising",)
 
 
 def method_names() -> list[str]:
@@ -64,7 +67,7 @@ def ablations(preset_name: str) -> list[str]:
         raise ValueError(f"ablation: got {preset_name!r}, expected one of {', '.join(PRESETS)}")
     options = PRESETS[preset_name]
     parts = [part for part, off in INGREDIENTS.items() if differences(options, off)]
-    unread = NOT_WITH_FUSION if options.fusion else ()
+    unread = NOT_WITH_FUSION if options.fusion else WITH_FUSION
     return [f"{preset_name}{WITHOUT}{part}" for part in parts if part not in unread]
 
 

@@ -45,6 +45,11 @@ class Generation:
     precision: str | None = None
     device: str | None = None
 
+    def __post_init__(self) -> None:
+        self.sampling()
+        if self.inner_steps < 1:
+            raise ValueError(f"inner_steps: got {self.inner_steps}, expected 1 or more")
+
     def sampling(self) -> SamplingOptions:
         """Return the sampling options of one picture."""
         return SamplingOptions(

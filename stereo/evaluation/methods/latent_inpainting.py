@@ -10,8 +10,8 @@ import torch.nn.functional as F
 
 from stereo.evaluation.methods.diffusion import at_size
 from stereo.evaluation.methods.generation import Models
-from stereo.evaluation.methods.stretch import stretch_background
 from stereo.evaluation.methods.task import Rendering, Task
+from stereo.fusion import stretch_background
 
 
 @torch.no_grad()
