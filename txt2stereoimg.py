@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from stereo import cli_options as options
 from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import Results, read_map
+from stereo.cli_files import Results, find_map, read_map
 from stereo.progress import ProgressBar
 
 
@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prompts = options.read_prompts(args)
     stereo, rounds = options.stereo_options(args), list(options.sampling_rounds(args))
 
+    from stereo.batch import Batch
     from stereo.frame import picture_size
+    from stereo.memory import explain_out_of_memory
     from stereo.models import (
         find_checkpoint,
         find_depth_checkpoint,
@@ -36,30 +38,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         load_model,
     )
     from stereo.pipelines import text_to_stereo
+    from stereo.speed import prepare
 
     results = Results(args, arguments)
     ckpt = find_checkpoint("text", args.ckpt)
     depth_file = find_depth_checkpoint(args.depthmodel_path)
+    batch = Batch(args, stereo, files=(ckpt, args.config, depth_file))
     model = load_model("text", **options.model_options(args, ckpt))
     height_px, width_px = picture_size(model, rounds[0])
     disparity = read_map(args, size_px=(width_px, height_px))
     depth_model = load_depth_model(depth_file, device=args.device)
-    for prompt in prompts:
-        for sampling in rounds:
-            with ProgressBar() as on_step:
+    prepare(model, depth_model, rounds[0], compiled=args.compile, offloaded=args.offload)
+
+    def work(prompt: str) -> None:
+        told = {"prompt": prompt, "map": find_map(args)}
+        for todo in batch.todo(prompt, rounds, told):
+            with ProgressBar() as on_step, explain_out_of_memory(model, todo.sampling):
                 pairs = text_to_stereo(
                     model,
                     depth_model,
                     prompt,
                     options=stereo,
-                    sampling=sampling,
+                    sampling=todo.sampling,
                     negative_prompt=args.negative_prompt,
                     disparity=disparity,
                     on_step=on_step,
                 )
-            results.save(pairs, model, ckpt=ckpt, depth_model=depth_file, map=args.disparity)
+            inputs = {"ckpt": ckpt, "depth_model": depth_file, "map": args.disparity}
+            results.save(pairs, model, mark=todo.mark, **inputs)
+
+    code = batch.each(prompts, str, work)
     results.finish()
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -78,11 +78,14 @@ def record_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None
 
 @contextmanager
 def replay_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None]:
-    """Let a right view alone attend to the left view recorded in `store` (`uni`, exactly)."""
+    """Let a right view alone attend to the left view recorded in `store` (`uni`, exactly).
+
+    What was recorded may lie in the CPU's memory (`stereo.memory.keep`).
+    """
 
     def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
         def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
-            return attend(tokens, context=store[name])
+            return attend(tokens, context=store[name].to(tokens.device, non_blocking=True))
 
         return forward
 

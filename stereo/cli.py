@@ -1,18 +1,20 @@
-"""What the scripts share: a parser with one-line errors, exit codes, logging, batches."""
+"""What the scripts share: a parser with one-line errors, exit codes, logging."""
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 BAD_INPUT, INTERRUPTED, SOME_FAILED = 2, 130, 1
 LOGGERS = ("stereo", "ldm", "dpt")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-
-log = logging.getLogger(__name__)
-Item = TypeVar("Item")
+STILL_TOO_LARGE = (
+    "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "
+    "fewer --n_samples, a smaller --H and --W"
+)
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -49,53 +51,38 @@ def run(main: Callable[[Sequence[str] | None], int]) -> int:
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except (ValueError, OSError, MemoryError) as error:
-        return _fail(_one_line(error), BAD_INPUT)
+        return _fail(one_line(error), BAD_INPUT)
     except RuntimeError as error:
         if not any(words in str(error) for words in OUT_OF_MEMORY):
             raise
-        hint = "out of memory: try a smaller --H and --W, fewer --n_samples or --precision fp16"
-        return _fail(hint, BAD_INPUT)
+        return _fail(STILL_TOO_LARGE, BAD_INPUT)
 
 
 def start_logging(verbose: bool) -> None:
-    """Show the packages' messages on stderr, above any progress bar."""
+    """Show the packages' messages on stderr, above any progress bar.
+
+    Of processes that Lightning starts, which have a LOCAL_RANK, the first one alone tells what
+    is no failure.
+    """
+    level = logging.DEBUG if verbose else logging.INFO
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        level = logging.WARNING
     handler = _BarHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+        logger.setLevel(level)
         logger.propagate = False
 
 
-def for_each(
-    paths: Sequence[Path], read: Callable[[Path], Item], work: Callable[[Item], None]
-) -> int:
-    """Read and work on every path; returns the exit code.
-
-    A single path fails as a whole. Of several, the bad ones are reported in one line each and
-    skipped, and the code is 1; only errors of the picture itself are, not a full disk.
-    """
-    failed = 0
-    for path in paths:
-        try:
-            work(_read(read, path))
-        except ValueError as error:
-            if len(paths) == 1:
-                raise
-            failed += 1
-            log.error("skipped %s: %s", path.name, _one_line(error))
-    if failed:
-        log.error("%d of %d pictures failed", failed, len(paths))
-    return SOME_FAILED if failed else 0
-
-
-def _read(read: Callable[[Path], Item], path: Path) -> Item:
-    """Read, turning an unreadable file into a ValueError, so that OSErrors are the writing's."""
-    try:
-        return read(path)
-    except OSError as error:
-        raise ValueError(_one_line(error)) from error
+def one_line(error: BaseException) -> str:
+    """Return an error's message as one line."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{place}"
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines) or type(error).__name__
 
 
 class _BarHandler(logging.Handler):
@@ -112,11 +99,3 @@ def _fail(message: str, code: int) -> int:
         logging.getLogger(LOGGERS[0]).exception("traceback, as -v asks for")
     sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {message}\n")
     return code
-
-
-def _one_line(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{place}"
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines) or type(error).__name__

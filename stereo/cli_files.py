@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stereo.comfort_report import comfort_line
 from stereo.formats import DEFAULT_FORMATS, save_grid, save_pair
 from stereo.pair import StereoPair
 
@@ -75,15 +76,15 @@ def read_map(
     """
     from stereo.disparity import read_disparity
 
-    if args.disparity is None:
-        return None
-    path = args.disparity
-    if path.is_dir():
-        path = _map_in_folder(path, name)
-    return read_disparity(path, size_px=size_px, is_depth=args.depth)
+    path = find_map(args, name)
+    return None if path is None else read_disparity(path, size_px=size_px, is_depth=args.depth)
 
 
-def _map_in_folder(folder: Path, name: str | None) -> Path:
+def find_map(args: argparse.Namespace, name: str | None = None) -> Path | None:
+    """Return the map of `--disparity`, or of `name` in that folder; None without the option."""
+    folder = args.disparity
+    if folder is None or not folder.is_dir():
+        return folder
     if name is None:
         raise ValueError(f"disparity: {folder} is a folder, expected a file")
     candidates = [folder / f"{name}{suffix}" for suffix in MAP_SUFFIXES]
@@ -107,6 +108,7 @@ class Results:
         self._outdir: Path = args.outdir
         self._formats = args.format or DEFAULT_FORMATS
         self._rows: int = args.n_rows
+        self._seed: int = args.seed
         self._command = shlex.join(["python", Path(sys.argv[0]).name, *given])
         self._saved: list[StereoPair] = []
 
@@ -116,18 +118,23 @@ class Results:
         model: "LatentDiffusion",
         *,
         prefix: str = "",
+        mark: str = "",
         **inputs: Path | None,
     ) -> None:
-        """Write pairs; says the first path of each on stdout.
+        """Write pairs; says the first path of each on stdout, and how comfortable it is.
 
-        Their settings also get the `inputs` that there are, how the model ran, and the command.
+        Their settings also get the `inputs` that there are, how the model ran, the command, and
+        the fingerprint `mark` by which a later run knows them.
         """
         known = {key: _readable(path) for key, path in inputs.items() if path is not None}
+        known |= {"fingerprint": mark, "seed_given": self._seed} if mark else {}
         known |= {"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")}
         for pair in pairs:
             pair = replace(pair, settings={**pair.settings, **known, "command": self._command})
             paths = save_pair(pair, self._outdir, prefix=prefix, formats=self._formats)
-            sys.stdout.write(f"{paths[0]}\n")
+            report = pair.settings.get("comfort_report")
+            comfort = f"{comfort_line(report)}\n" if report else ""
+            sys.stdout.write(f"{paths[0]}\n{comfort}")
             sys.stdout.flush()
             log.debug("beside it: %s", " ".join(path.name for path in paths[1:]))
             if self._rows:

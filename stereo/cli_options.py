@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stereo.cli_batch import add_batch_options, list_texts
+from stereo.cli_comfort import add_comfort_options, comfort_changes, share_or_auto
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 
 if TYPE_CHECKING:
@@ -55,6 +57,12 @@ def add_model_options(parser: argparse.ArgumentParser, *, own_depth: bool = Fals
         help="of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)",
     )
     group.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
+    group.add_argument(
+        "--compile", action="store_true", help="compile the denoiser first: slow start, fast steps"
+    )
+    group.add_argument(
+        "--offload", action="store_true", help="networks are on the GPU only while they are used"
+    )
 
 
 def add_sampling_options(
@@ -105,20 +113,25 @@ def _add_many(group: Any) -> None:
 def add_prompt_options(parser: argparse.ArgumentParser) -> None:
     """Declare prompts, given or read from a file."""
     parser.add_argument("--prompt", default=SHAPES_PROMPT, metavar="TEXT", help="what to show")
-    parser.add_argument(
-        "--from-file",
-        "--from_file",
-        type=Path,
-        metavar="FILE",
-        help="one prompt a line, instead of --prompt",
-    )
+    add_prompt_files(parser)
     parser.add_argument(
         "--negative_prompt", default="", metavar="TEXT", help="what guidance leads away from"
     )
 
 
+def add_prompt_files(parser: argparse.ArgumentParser) -> None:
+    """Declare prompts read from files."""
+    parser.add_argument(
+        "--from-file",
+        "--from_file",
+        type=Path,
+        metavar="PATH",
+        help="one prompt a line, instead of --prompt: a text file, a folder of them or a pattern",
+    )
+
+
 def add_stereo_options(parser: argparse.ArgumentParser) -> None:
-    """Declare how the right view is made."""
+    """Declare how the right view is made, and how strong and comfortable the depth is."""
     group = parser.add_argument_group("stereo")
     group.add_argument(
         "--preset",
@@ -163,15 +176,16 @@ def add_stereo_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--convergence",
-        type=float,
+        type=share_or_auto,
         metavar="SHARE",
-        help="of the disparity range, 0 to 1, that lies in the plane of the screen (preset best; "
-        "default: 0, the farthest)",
+        help="of the disparity range, 0 to 1, that lies in the plane of the screen, or auto: by "
+        "the histogram, within the limits of comfort (default: 0, the farthest)",
     )
+    add_comfort_options(parser)
 
 
 def add_output_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
-    """Declare where results go, and in which formats."""
+    """Declare where results go, in which formats, and how many are worked on."""
     group = parser.add_argument_group("output")
     group.add_argument(
         "--outdir", type=Path, default=Path(outdir), metavar="FOLDER", help="for the results"
@@ -185,7 +199,11 @@ def add_output_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
         + ", ".join(FORMATS)
         + f" (default: {' '.join(DEFAULT_FORMATS)})",
     )
+    group.add_argument(
+        "--viewer", action="store_true", help="and a page to look at each pair, --format viewer"
+    )
     group.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
+    add_batch_options(parser)
 
 
 def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -194,6 +212,8 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     for name in ("depth", "metric_disparity"):
         if getattr(args, name) and args.disparity is None:
             parser.error(f"argument --{name}: says what --disparity MAP holds, which is missing")
+    if args.viewer:
+        args.format = [*(args.format or DEFAULT_FORMATS), "viewer"]
     return args
 
 
@@ -239,15 +259,14 @@ def stereo_options(args: argparse.Namespace) -> "StereoOptions":
         args.preset,
         direction=args.direction,
         scale_percent=args.scale_factor,
-        shift_both=args.shift_both,
         deblur=args.deblur,
         inversion=getattr(args, "inversion", None),
         metric_disparity=args.metric_disparity,
         convergence=args.convergence,
+        **comfort_changes(args),
     )
-    for name in ("metric_disparity", "convergence"):
-        if getattr(args, name) is not None and not options.fusion:
-            raise ValueError(f"{name}: works in pixels, so it needs --preset best")
+    if args.metric_disparity is not None and not options.fusion:
+        raise ValueError("metric_disparity: works in pixels, so it needs --preset best")
     return options
 
 
@@ -273,16 +292,18 @@ def read_prompts(args: argparse.Namespace) -> list[str]:
     """Return the prompts of `--from-file`, empty lines left out, or the one of `--prompt`.
 
     Raises:
-        ValueError: when the file holds none, or is no text.
-        OSError: when it cannot be read.
+        ValueError: when the files hold none, or are no text.
+        OSError: when there is none, or one cannot be read.
     """
     if args.from_file is None:
         return [args.prompt]
-    try:
-        lines = args.from_file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"from-file: {args.from_file} is not UTF-8 text") from error
-    prompts = [line.strip() for line in lines if line.strip()]
+    prompts = []
+    for path in list_texts(args.from_file):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"from-file: {path} is not UTF-8 text") from error
+        prompts += [line.strip() for line in lines if line.strip()]
     if not prompts:
         raise ValueError(f"from-file: {args.from_file} holds no prompt")
     return prompts

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from stereo.complete import complete, exact_ranges, shifted_ranges
 from stereo.fused import LeftView, fused_right
 from stereo.latents import decode, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions
@@ -47,7 +48,13 @@ def shifted_pairs(
     left = tensor_to_images(decoded if kept else decode(work.model, views.left))
     right = tensor_to_images(decode(work.model, views.right))
     valid = picture_mask(views.valid, left.shape[1:3])
-    return make_pairs(left, right, near, valid, work.settings)
+    pairs = make_pairs(left, right, near, valid, work.settings)
+    # So few steps that none is followed by the shift leave two equal views.
+    moved = views.right is not views.left
+    reached = (
+        shifted_ranges(plan, left.shape[2], work.options) if moved else [(0.0, 0.0)] * len(left)
+    )
+    return [complete(*parts, work.options) for parts in zip(pairs, reached, strict=True)]
 
 
 def fused_pairs(
@@ -66,4 +73,6 @@ def fused_pairs(
     disparity_px = pixel_disparity(enlarge_map(near, size), work.options).cpu().numpy()
     left = LeftView(pictures, disparity_px, clean, branch)
     right, valid = fused_right(work.model, work.run, left, work.options, work.sampling)
-    return make_pairs(pictures, right, near, valid, work.settings)
+    pairs = make_pairs(pictures, right, near, valid, work.settings)
+    reached = exact_ranges(disparity_px)
+    return [complete(*parts, work.options) for parts in zip(pairs, reached, strict=True)]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from stereo.attention import replay_attention
 from stereo.sampler import Denoiser, LeftBranch, left_attention
-from stereo.shift import shift
+from stereo.shift import Eye, shift
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,21 @@ class Guide:
 
 
 def right_noise(
-    left: Tensor, clean_left: Tensor, alpha: float, offset: Tensor, fresh: Tensor
+    left: Tensor,
+    clean_left: Tensor,
+    alpha: float,
+    offset: Tensor,
+    fresh: Tensor,
+    *,
+    eye: Eye = "right",
 ) -> Tensor:
     """Take the noise out of left latents (n, C, h, w) and move it to the right view.
 
     `offset` (n, h, w) int64 are whole cells, so unit variance stays; holes take `fresh` noise.
+    With `eye` left the two views change their roles.
     """
     noise = (left - alpha**0.5 * clean_left) / (1 - alpha) ** 0.5
-    moved, landed = shift(noise, offset)
+    moved, landed = shift(noise, offset, eye=eye)
     return torch.where(landed, moved, fresh.to(moved))
 
 

@@ -5,7 +5,7 @@ tunes the unconditional embedding of every step so that guided denoising runs ba
 trajectory. Both stay in float32: in half precision the optimisation does not converge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.conditioning import Conditioning
 from stereo.options import StereoOptions
-from stereo.plan import shift_steps
-from stereo.sampler import Denoiser, LeftBranch, OnStep, StepReport, denoise_left
+from stereo.plan import trunk_steps
+from stereo.sampler import Denoiser, LeftBranch, OnStep, StepReport
 
 LEARNING_RATE = 1e-2
 EARLY_STOP_SLOPE = 2e-5
@@ -51,12 +51,17 @@ class NullText:
     Attributes:
         embeddings: (steps, n, L, D), in the order of denoising.
         losses: of each step, in order, one per Adam step.
-        latents: (n, C, h, w) that guided denoising with the embeddings ends in.
+        path: latents (n, C, h, w) after each step of guided denoising with the embeddings.
     """
 
     embeddings: Tensor
     losses: list[list[float]]
-    latents: Tensor
+    path: list[Tensor]
+
+    @property
+    def latents(self) -> Tensor:
+        """Return the latents that guided denoising with the embeddings ends in."""
+        return self.path[-1]
 
 
 @torch.no_grad()
@@ -80,6 +85,8 @@ def null_text_inversion(
     conditioning: Conditioning,
     options: NullTextOptions,
     on_step: OnStep | None = None,
+    *,
+    wasteful: bool = False,
 ) -> NullText:
     """Tune the unconditional embedding of each step to follow `trajectory` back down.
 
@@ -90,24 +97,31 @@ def null_text_inversion(
             are tuned for; each step starts from the result of the one before.
         options: of the optimisation.
         on_step: told about every finished step.
+        wasteful: do as the published code, which has the gradients of all weights computed,
+            unused, and runs the conditional branch a second time; the result is the same.
     """
     total = len(trajectory) - 1
     latents, embedding = trajectory[-1], conditioning.unconditional
     pace = PUBLISHED_STEPS / total if options.scale_with_steps else 1
-    embeddings, losses = [], []
+    weights = tuple(sampler.model.model.parameters()) if wasteful else ()
+    embeddings, losses, path = [], [], []
     for step in range(total):
         index = total - 1 - step
         conditional = sampler.output(latents, conditioning.context, index)
         problem = _Step(sampler, latents, conditional, index, conditioning.guidance_scale)
         embedding, step_losses = _optimise(
-            problem, trajectory[index], embedding, step * pace, options
+            problem, trajectory[index], embedding, step * pace, options, weights
         )
+        if wasteful:
+            again = sampler.output(latents, conditioning.context, index)
+            problem = replace(problem, conditional=again)
         latents = problem.previous(embedding)
         embeddings.append(embedding)
         losses.append(step_losses)
+        path.append(latents)
         if on_step is not None:
             on_step(StepReport("null-text", step, total, latents, trajectory[0]))
-    return NullText(torch.stack(embeddings), losses, latents)
+    return NullText(torch.stack(embeddings), losses, path)
 
 
 def invert_photo(
@@ -116,20 +130,23 @@ def invert_photo(
     """Turn a photo's latents (1, C, h, w) into the left branch that ends in them.
 
     `direct`: the inversion's own trajectory is the branch, and guidance, which would lead away
-    from it, is off. `null-text`: the branch is denoised with the tuned embeddings, as far as the
-    shift or, for fusion, to its end. Returns the run for the right view, too.
+    from it, is off. `null-text`: the branch is what the tuned embeddings lead along, as far as
+    the shift or, for fusion, to its end. Returns the run for the right view, too.
     """
     told = run.conditioning
     if options.inversion == "direct":
         trajectory = ddim_inversion(run.sampler, clean, told.context, run.on_step)
         unguided = replace(run, conditioning=replace(told, guidance_scale=1.0))
-        return unguided, LeftBranch(trajectory[-2::-1])
+        return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
     with in_float32(run.unet):
         trajectory = ddim_inversion(run.sampler, clean, told.context, run.on_step)
-        tuned = null_text_inversion(run.sampler, trajectory, told, null_text, run.on_step)
+        wasteful = options.schedule == "published"
+        tuned = null_text_inversion(
+            run.sampler, trajectory, told, null_text, run.on_step, wasteful=wasteful
+        )
     run = replace(run, conditioning=replace(told, unconditional=tuned.embeddings))
-    stop = None if options.fusion else shift_steps(run.total, options).shift + 1
-    return run, denoise_left(run, trajectory[-1], stop=stop)
+    stop = None if options.fusion else trunk_steps(run.total, options)
+    return run, LeftBranch(trajectory[-1], tuned.path[:stop])
 
 
 @contextmanager
@@ -141,6 +158,19 @@ def in_float32(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.to(dtype)
+
+
+@contextmanager
+def _wanting_gradients(weights: Sequence[nn.Parameter]) -> Iterator[None]:
+    """Let parameters require gradients inside this context."""
+    before = [weight.requires_grad for weight in weights]
+    try:
+        for weight in weights:
+            weight.requires_grad_(True)
+        yield
+    finally:
+        for weight, wanted in zip(weights, before, strict=True):
+            weight.requires_grad_(wanted)
 
 
 @dataclass(frozen=True)
@@ -164,19 +194,25 @@ class _Step:
 
 
 def _optimise(
-    problem: _Step, target: Tensor, start: Tensor, progress: float, options: NullTextOptions
+    problem: _Step,
+    target: Tensor,
+    start: Tensor,
+    progress: float,
+    options: NullTextOptions,
+    weights: Sequence[nn.Parameter],
 ) -> tuple[Tensor, list[float]]:
     """Adam on one step's embedding; at least one update, as the test looks at the loss before it.
 
-    `progress` counts the published 50 steps.
+    `progress` counts the published 50 steps. Gradients of `weights` are computed and dropped.
     """
     embedding = start.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([embedding], lr=LEARNING_RATE * (1 - progress / 100))
     losses: list[float] = []
     while len(losses) < options.inner_steps:
-        with torch.enable_grad():
+        with torch.enable_grad(), _wanting_gradients(weights):
             loss = F.mse_loss(problem.previous(embedding), target)
-        (embedding.grad,) = torch.autograd.grad(loss, embedding)
+            wanted = (embedding, *weights)
+            embedding.grad = torch.autograd.grad(loss, wanted, allow_unused=bool(weights))[0]
         optimiser.step()
         losses.append(loss.item())
         if losses[-1] < options.epsilon + progress * EARLY_STOP_SLOPE:

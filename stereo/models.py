@@ -46,9 +46,28 @@ def choose_precision(name: str | None, device: torch.device) -> torch.dtype:
         return torch.float16 if device.type == "cuda" else torch.float32
     if name not in PRECISIONS:
         raise ValueError(f"precision: got {name!r}, expected one of {', '.join(PRECISIONS)}")
-    if name == "bf16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise ValueError(f"precision: {device} has no bf16; use fp32 or fp16")
+    if name not in precisions_of(device):
+        has = ", ".join(precisions_of(device))
+        raise ValueError(f"precision: got {name!r}, but {device} has no {name}, only {has}")
     return PRECISIONS[name]
+
+
+def precisions_of(device: torch.device) -> list[str]:
+    """Name the precisions that a device computes in, not merely stores.
+
+    A CPU without the units for one would run it, but many times slower than fp32.
+    """
+    if device.type == "cuda":
+        half = {"fp16": True, "bf16": torch.cuda.is_bf16_supported()}
+    elif device.type == "cpu":
+        kernels = torch.ops.mkldnn
+        half = {
+            "fp16": kernels._is_mkldnn_fp16_supported(),
+            "bf16": kernels._is_mkldnn_bf16_supported(),
+        }
+    else:
+        half = {"fp16": True}
+    return ["fp32", *(name for name, supported in half.items() if supported)]
 
 
 def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
@@ -87,16 +106,18 @@ def load_model(
         OSError: for one that cannot be read.
     """
     from ldm.checkpoint import load_model as load_checkpoint
+    from stereo.speed import choose_layout
 
     place = choose_device(device)
     dtype = choose_precision(precision, place)
     path = find_checkpoint(task, ckpt)
     model = load_checkpoint(path, config=config, parameterization=parameterization)
     _check_task(model, task, path)
-    model.to(place)
+    # Before they move, so that no more than this is ever on the device.
     model.model.to(dtype)
     model.cond_stage_model.to(dtype)
-    model.requires_grad_(False)
+    choose_layout(model)
+    model.to(place).requires_grad_(False)
     return model.eval()
 
 

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin
 
 from stereo.attention import Direction
-from stereo.shift import Normalisation, Rounding
+from stereo.comfort import Rule, Viewing
+from stereo.shift import Eye, Normalisation, Rounding
 
 SIZE_MULTIPLE = 64
 
@@ -23,6 +24,26 @@ def _check_choices(options: "StereoOptions") -> None:
                 f"{field.name}: got {getattr(options, field.name)!r}, "
                 f"expected one of {', '.join(get_args(field.type))}"
             )
+
+
+def _check_convergence(convergence: float | str) -> None:
+    if isinstance(convergence, str) and convergence != "auto":
+        raise ValueError(f"convergence: got {convergence!r}, expected 0 to 1, or auto")
+    if convergence != "auto":
+        _check_range("convergence", convergence, 0, 1)
+
+
+def _check_strength(options: "StereoOptions") -> None:
+    if options.max_disparity_px is not None and options.max_disparity_px < 0:
+        raise ValueError(f"max_disparity_px: got {options.max_disparity_px}, expected 0 or more")
+    given = {
+        "max_disparity_px": options.max_disparity_px is not None,
+        "comfort": options.comfort != "none",
+        "metric_disparity": options.metric_disparity,
+    }
+    told = [name for name, is_given in given.items() if is_given]
+    if len(told) > 1:
+        raise ValueError(f"{told[0]}: not together with {told[1]}, each sets the strength")
 
 
 @dataclass(frozen=True)
@@ -47,10 +68,20 @@ class StereoOptions:
             guided by the encoded warp at every step.
         guided_start: share of the steps after which that denoising sets out.
         metric_disparity: a given map is in pixels and taken as it is.
-        convergence: share of the disparity range that stays in the plane of the screen.
+        convergence: which share of the disparity range lies in the plane of the screen, 0 being
+            its farthest; `auto` places it by the histogram (`stereo.screen`).
+        max_disparity_px: largest shift in pixels of the result, instead of `scale_percent`.
+        comfort: choose the largest `scale_percent` within the limits of this rule
+            (`stereo.comfort`).
+        display_width_cm: of the display for which comfort is judged.
+        viewing_distance_cm: from the eyes to it.
+        eye: whose view is made out of the other's.
+        mask_window: black strips where the display's edge cuts what stands in front of it.
         published_depth_input: feed DPT as the published code did, without its normalisation.
         published_bookkeeping: re-use the shift's mask and re-shift an already shifted left view;
             start from pure noise whatever the strength.
+        schedule: `published` runs every pass that the published code runs, to measure against;
+            the result is that of `exact`.
     """
 
     preset: str = "paper"
@@ -68,24 +99,45 @@ class StereoOptions:
     fusion: bool = False
     guided_start: float = 0.4
     metric_disparity: bool = False
-    convergence: float = 0.0
+    convergence: float | Literal["auto"] = 0.0
+    max_disparity_px: float | None = None
+    comfort: Literal["none", Rule] = "none"
+    display_width_cm: float = Viewing.display_width_cm
+    viewing_distance_cm: float = Viewing.viewing_distance_cm
+    eye: Eye = "right"
+    mask_window: bool = False
     published_depth_input: bool = False
     published_bookkeeping: bool = False
+    schedule: Literal["exact", "published"] = "exact"
 
     def __post_init__(self) -> None:
         _check_choices(self)
         _check_range("guided_start", self.guided_start, 0, 1)
-        _check_range("convergence", self.convergence, 0, 1)
+        _check_convergence(self.convergence)
+        _check_strength(self)
+        Viewing(self.display_width_cm, self.viewing_distance_cm)
         if self.fusion and not self.left_stands_alone:
             raise ValueError(
                 "fusion: keeps the left view, so it goes with direction 'uni', without shift_both"
+            )
+        if self.schedule == "published" and (self.fusion or self.inversion != "null-text"):
+            raise ValueError(
+                "schedule: 'published' is that of null-text inversion without fusion, "
+                "so it does not go with the preset best"
             )
         if not 0 <= abs(self.scale_percent) <= 50:
             raise ValueError(
                 f"scale_percent: got {self.scale_percent}, expected -50 to 50 (% of the width)"
             )
+        if self.eye == "left" and self.shift_both:
+            raise ValueError("eye: got 'left', but shift_both makes both views anew")
         if self.shift_step is not None and self.shift_step < 0:
             raise ValueError(f"shift_step: got {self.shift_step}, expected 0 or more")
+
+    @property
+    def viewing(self) -> Viewing:
+        """Return the display for which comfort is judged."""
+        return Viewing(self.display_width_cm, self.viewing_distance_cm)
 
     @property
     def left_stands_alone(self) -> bool:

@@ -14,7 +14,8 @@ class StereoPair:
         left: (H, W, 3) uint8.
         right: (H, W, 3) uint8.
         disparity: (H, W) float32 in [0, 1] of the left view, near = 1.
-        valid: (H, W) bool of the right view, True where the shift delivered a value.
+        valid: (H, W) bool of the right view, or of the left one where the settings' `eye` is
+            `left`: True where the shift delivered a value.
         settings: everything needed to make the pair again, JSON-able.
     """
 

@@ -12,8 +12,9 @@ from stereo.inversion import NullTextOptions, invert_photo
 from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions
 from stereo.pair import StereoPair
-from stereo.plan import depth_conditions, latent_shift, record_after, shift_steps
+from stereo.plan import depth_conditions, latent_shift, record_after, trunk_steps
 from stereo.sampler import OnStep, denoise_left
+from stereo.screen import settle_strength
 from stereo.stages import describe, make_run, prompts, stack_map
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def text_to_stereo(
     Returns:
         One pair per sample.
     """
-    size = latent_size(model, *picture_size(model, sampling))
+    size_px = picture_size(model, sampling)
+    size = latent_size(model, *size_px)
+    options = settle_strength(options, width_px=size_px[1], cells=size[1])
     start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
     conditioning = prompts(model, prompt, negative_prompt, sampling)
     run = make_run(model, conditioning, sampling, on_step)
@@ -105,6 +108,7 @@ def depth_to_stereo(
     """
     frame = fit_to_model(model, image, sampling, options)
     size = latent_size(model, *frame.size_px[::-1])
+    options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
     near_map = (
         predict_disparity(model.depth_model.model, frame.image(image))
         if disparity is None
@@ -125,7 +129,7 @@ def depth_to_stereo(
         branch = denoise_left(run, start, record_after=record_after(run.total, options))
         pictures = tensor_to_images(decode(model, branch.final))
         return fused_pairs(work, pictures, near, branch.final, branch)
-    trunk = denoise_left(run, start, stop=shift_steps(run.total, options).shift + 1)
+    trunk = denoise_left(run, start, stop=trunk_steps(run.total, options))
     return shifted_pairs(work, near, trunk)
 
 
@@ -163,6 +167,9 @@ def image_to_stereo(
         raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
     frame = fit_to_model(model, image, sampling, options)
     photo = frame.image(image)
+    width_px = image.shape[1] if options.fusion else photo.shape[1]
+    cells = latent_size(model, *photo.shape[:2])[1]
+    options = settle_strength(options, width_px=width_px, cells=cells)
     near_map = photo_disparity(depth_model, image, frame, disparity, options)
     near = stack_map(near_map, 1, model.device)
     run = make_run(model, prompts(model, prompt, "", sampling), sampling, on_step)

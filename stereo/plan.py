@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stereo.conditioning import View
 from stereo.options import StereoOptions
+from stereo.screen import screen_plane
 from stereo.shift import Eye, fill_with_background, normalise, offsets_px, shift
 
 PUBLISHED_REFRESH_EVERY = 10
@@ -42,11 +43,19 @@ def record_after(total: int, options: StereoOptions) -> int | None:
     """Return the step after which a left branch keeps what a right view beside it looks at."""
     if not (options.left_stands_alone and options.shared_attention):
         return None
+    if options.schedule == "published":
+        return None
     return (
         first_guided_step(total, options) - 1
         if options.fusion
         else shift_steps(total, options).shift
     )
+
+
+def trunk_steps(total: int, options: StereoOptions) -> int:
+    """Return how many steps one view is denoised for both, before the right one branches off."""
+    shared = shift_steps(total, options).shift + 1
+    return 0 if options.schedule == "published" and shared <= total else shared
 
 
 def first_guided_step(total: int, options: StereoOptions) -> int:
@@ -59,12 +68,14 @@ class LatentShift:
     """One disparity at latent size, ready to be applied to any left latents.
 
     Attributes:
-        right: (n, h, w) offsets from the undivided view to the right one (zero or leftward).
+        right: (n, h, w) offsets from the undivided view to the right one, leftward for what
+            stands in front of the screen.
         left: the same to the left view, when both views move; else None.
         refresh: offsets from the left view as it is after the split to the right one.
         frozen_mask: re-applications write where the first shift landed, as published, and not
             where they land themselves.
-        eyes: which eyes' views come out, left first; a negative scale exchanges them.
+        eyes: which eyes' views come out, left first; a negative scale exchanges them, and so
+            does a left eye made out of the right one.
     """
 
     right: Tensor
@@ -89,6 +100,10 @@ class LatentShift:
             left = torch.where(left_valid, left, hole_noise.to(left))
         return left, right, valid
 
+    def disparity(self) -> Tensor:
+        """Return (n, h, w), by how many cells the second view's content lies further left."""
+        return -self.right if self.left is None else self.left - self.right
+
     def reapply(self, left: Tensor, right: Tensor, valid: Tensor) -> Tensor:
         """Write the shifted left latents into the right ones wherever the shift lands."""
         shifted, landed = shift(left, self.refresh, eye=self.eyes[1])
@@ -102,17 +117,19 @@ def latent_shift(disparity: Tensor, size: tuple[int, int], options: StereoOption
     published ones.
     """
     near = normalise(resize_disparity(disparity, size), options.normalisation)
-    scale = options.scale_percent / 100 * size[1]
+    scale = options.scale_percent / 100 * size[1] * (1 if options.eye == "right" else -1)
     eyes = EYES if scale >= 0 else EYES[::-1]
+    plane = screen_plane(near, options, abs(options.scale_percent), size[1])
+    before = near - plane  # positive in front of the screen
     if not options.shift_both:
-        right = offsets_px(near, -scale, options.rounding)
+        right = offsets_px(before, -scale, options.rounding)
         return LatentShift(right, None, right, options.published_bookkeeping, eyes)
-    left = offsets_px(near, scale / 2, options.rounding)
-    right = offsets_px(near, -scale / 2, options.rounding)
+    left = offsets_px(before, scale / 2, options.rounding)
+    right = offsets_px(before, -scale / 2, options.rounding)
     refresh = right
     if not options.published_bookkeeping:
         # The moved left view has a disparity of its own: the old one, moved along with it.
-        refresh = offsets_px(_move_map(near, left, eyes[0]), -scale, options.rounding)
+        refresh = offsets_px(_move_map(near, left, eyes[0]) - plane, -scale, options.rounding)
     return LatentShift(right, left, refresh, options.published_bookkeeping, eyes)
 
 

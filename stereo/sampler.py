@@ -5,6 +5,7 @@ view depend on the right one; a left branch that has been run already is replaye
 instead of computed again. All bookkeeping is per call.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -16,8 +17,11 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.guidance import Guidance
 from stereo.attention import record_attention, replay_attention, share_attention
 from stereo.conditioning import Conditioning, View
+from stereo.memory import keep
 from stereo.options import StereoOptions
 from stereo.plan import LatentShift, ShiftSteps
+
+log = logging.getLogger(__name__)
 
 Attention = dict[str, Tensor]
 
@@ -96,15 +100,16 @@ class Denoiser:
 
 @dataclass
 class LeftBranch:
-    """A left view's latents after each step, and what its attention layers saw where recorded."""
+    """A left view's start, its latents after each step, and, where recorded, its attention."""
 
+    start: Tensor
     latents: list[Tensor] = field(default_factory=list)
     attention: dict[int, Attention] = field(default_factory=dict)
 
     @property
     def final(self) -> Tensor:
         """Return the latents after the last step so far."""
-        return self.latents[-1]
+        return self.latents[-1] if self.latents else self.start
 
     def attention_bytes(self) -> int:
         """Return the size of what was recorded for the right view."""
@@ -120,7 +125,7 @@ def denoise_left(
     With `record_after`, later steps keep what a right view's attention needs (see
     `denoise_right`).
     """
-    branch, latents = LeftBranch(), start
+    branch, latents = LeftBranch(start), start
     for index in range(run.total if stop is None else min(stop, run.total)):
         store: Attention = {}
         recording = record_after is not None and index > record_after
@@ -128,8 +133,10 @@ def denoise_left(
             latents, predicted = run.step(latents, index, ("trunk",))
         branch.latents.append(latents)
         if recording:
-            branch.attention[index] = store
+            branch.attention[index] = keep(store)
         run.report("left", index, latents, predicted)
+    if branch.attention:
+        log.debug("kept %.0f MiB of the left view's attention", branch.attention_bytes() / 2**20)
     return branch
 
 
@@ -193,6 +200,25 @@ def denoise_joint(
             right = plan.reapply(left, right, valid)
         run.report("pair", index, torch.cat([left, right]), predicted)
     return left, right, valid
+
+
+def denoise_apart(
+    run: Denoiser,
+    start: Tensor,
+    plan: LatentShift,
+    steps: ShiftSteps,
+    options: StereoOptions,
+    hole_noise: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Denoise both views from `start` (n, C, h, w), as the published code does.
+
+    Gives what `denoise_joint` gives; the steps before the shift run twice for it.
+    """
+    views = torch.cat([start, start])
+    for index in range(steps.shift + 1):
+        views, predicted = run.step(views, index, ("trunk", "trunk"))
+        run.report("pair", index, views, predicted)
+    return denoise_joint(run, views.chunk(2)[0], plan, steps, options, hole_noise)
 
 
 def _shared(run: Denoiser, options: StereoOptions, samples: int) -> AbstractContextManager[None]:

@@ -65,17 +65,16 @@ def shift(view: Tensor, offset: Tensor, *, eye: Eye = "right") -> tuple[Tensor, 
 
 def _move_cells(view: Tensor, offset: Tensor, eye: Eye) -> tuple[Tensor, Tensor]:
     width = view.shape[-1]
-    columns = torch.arange(width, device=view.device).expand_as(offset)
-    target = columns + offset
-    # Column `width` of the winners' map collects everything that leaves the image.
-    target = torch.where((target >= 0) & (target < width), target, width)
+    columns = torch.arange(width, device=view.device)
+    # A column on each side of the winners' map collects what leaves the image.
+    target = (offset + (columns + 1)).clamp_(0, width + 1)
     empty, nearer = (-1, "amax") if eye == "right" else (width, "amin")
-    winner = offset.new_full((*offset.shape[:-1], width + 1), empty)
-    winner.scatter_reduce_(-1, target, columns, nearer)
-    winner = winner[..., :width].unsqueeze(1)  # (B, 1, H, W)
+    winner = offset.new_full((*offset.shape[:-1], width + 2), empty)
+    winner.scatter_reduce_(-1, target, columns.expand_as(offset), nearer)
+    winner = winner[..., 1:-1].unsqueeze(1)  # (B, 1, H, W)
     valid = winner != empty
     source = winner.clamp(0, width - 1).expand_as(view)
-    return view.gather(-1, source).masked_fill(~valid, 0), valid
+    return view.gather(-1, source).masked_fill_(~valid, 0), valid
 
 
 def _splat(view: Tensor, offset: Tensor, nearness: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,15 @@ from stereo.latents import HOLE_SEED_OFFSET, seeded_noise
 from stereo.options import SamplingOptions, StereoOptions, settings_of
 from stereo.pair import StereoPair
 from stereo.plan import LatentShift, ShiftSteps
-from stereo.sampler import Denoiser, LeftBranch, OnStep, denoise_joint, denoise_right
+from stereo.sampler import (
+    Denoiser,
+    LeftBranch,
+    OnStep,
+    denoise_apart,
+    denoise_joint,
+    denoise_right,
+)
+from stereo.screen import screen_plane
 from stereo.shift import normalise
 
 if TYPE_CHECKING:
@@ -74,6 +82,8 @@ def branch_off(
         # So few steps that none is followed by the shift, as published: two equal views.
         valid = torch.ones_like(branch.final[:, :1], dtype=torch.bool)
         return Views(branch.final, branch.final, valid)
+    if options.schedule == "published":
+        return Views(*denoise_apart(run, branch.start, plan, steps, options, noise))
     if options.left_stands_alone and len(branch.latents) == run.total:
         right, valid = denoise_right(
             run, branch, plan, steps, noise, share=options.shared_attention
@@ -116,12 +126,17 @@ def pixel_disparity(near: Tensor, options: StereoOptions) -> Tensor:
     Relative disparity is scaled so that its range is `scale_percent` of the width; metric
     disparity keeps its pixels.
     """
+    width = near.shape[-1]
+    if options.metric_disparity and options.convergence == 0:
+        return near
+    unit = normalise(near)
     if options.metric_disparity:
-        low, high = near.amin((1, 2), keepdim=True), near.amax((1, 2), keepdim=True)
-        plane = low + options.convergence * (high - low) if options.convergence else 0
-        return near - plane
-    scale_px = options.scale_percent / 100 * near.shape[-1]
-    return (normalise(near) - options.convergence) * scale_px
+        low = near.amin((1, 2), keepdim=True)
+        span = near.amax((1, 2), keepdim=True) - low
+        plane = screen_plane(unit, options, span / width * 100, width)
+        return near - (low + plane * span)
+    plane = screen_plane(unit, options, abs(options.scale_percent), width)
+    return (unit - plane) * (options.scale_percent / 100 * width)
 
 
 def describe(

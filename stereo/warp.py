@@ -47,6 +47,18 @@ def warp_right(
     return right.astype(left.dtype), valid
 
 
+def warp_left(
+    right: np.ndarray, disparity_px: np.ndarray, *, oversampling: int = OVERSAMPLING
+) -> tuple[np.ndarray, np.ndarray]:
+    """Move every pixel of the right view to the left one, as `warp_right` does the other way.
+
+    Right column x is seen in the left view at x + disparity, which is the mirrored case.
+    """
+    mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (right, disparity_px))
+    left, valid = warp_right(*mirrored, oversampling=oversampling)
+    return left[:, ::-1].copy(), valid[:, ::-1].copy()
+
+
 @torch.no_grad()
 def right_disparity(disparity_px: np.ndarray) -> np.ndarray:
     """Return the right view's own disparity (H, W) float32, NaN in its holes."""
@@ -55,6 +67,11 @@ def right_disparity(disparity_px: np.ndarray) -> np.ndarray:
         near[rows] = _draw(torch.from_numpy(disparity_px[rows].astype(np.float32)), 1).numpy()
     near[np.isneginf(near)] = np.nan
     return near
+
+
+def left_disparity(disparity_px: np.ndarray) -> np.ndarray:
+    """Return the left view's own disparity (H, W) float32 from the right one's; NaN in holes."""
+    return right_disparity(np.ascontiguousarray(disparity_px[:, ::-1]))[:, ::-1].copy()
 
 
 def seen_from_right(disparity_px: np.ndarray, *, tolerance_px: float = 1.0) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Reading results back: both views, disparity and holes where they lie beside, and the settings."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,9 @@ from PIL import Image
 from stereo.formats.metadata import from_text, settings_text
 from stereo.formats.registry import FORMATS
 from stereo.pair import StereoPair
+
+# The viewer is imported where it is needed, as its page is made of formats.
+PAGE = ".html"
 
 
 def load(path: str | Path) -> StereoPair:
@@ -22,6 +26,11 @@ def load(path: str | Path) -> StereoPair:
         OSError: when it cannot be read.
     """
     path = Path(path)
+    if path.suffix == PAGE:
+        from stereo.viewer import read_page
+
+        page = read_page(path)
+        return replace(page, settings={k: v for k, v in page.settings.items() if k != "format"})
     settings = _settings_or_none(path) or {}
     name = settings.pop("format", None) or _format_by_name(path)
     left, right = _views(path, name)
@@ -50,6 +59,10 @@ def _settings_or_none(path: Path) -> dict[str, Any] | None:
         path = path.with_name(path.name.removesuffix(FORMATS["disparity_npy"].ending) + ".json")
     if path.suffix == ".json":
         return from_text(path.read_text(encoding="utf-8"))
+    if path.suffix == PAGE:
+        from stereo.viewer import read_page_settings
+
+        return read_page_settings(path)
     with _open(path) as image:
         text = settings_text(image)
     return None if text is None else from_text(text)

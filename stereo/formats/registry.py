@@ -65,6 +65,13 @@ def _glasses(ending: str, about: str, filters: anaglyph.Filters) -> Format:
     return _picture(ending, about, lambda pair: anaglyph.anaglyph(pair.left, pair.right, filters))
 
 
+def _viewer(pair: StereoPair) -> bytes:
+    # Imported here, as the page is made of formats.
+    from stereo.viewer import viewer_page
+
+    return viewer_page(pair).encode()
+
+
 def _overview(pair: StereoPair) -> np.ndarray:
     glasses = anaglyph.anaglyph(pair.left, pair.right, anaglyph.RED_CYAN_DUBOIS)
     return np.concatenate([pair.left, pair.right, maps.disparity_colour(pair), glasses], axis=1)
@@ -121,5 +128,6 @@ FORMATS: dict[str, Format] = {
     "mask": _picture("_mask.png", "holes of the right view in white", maps.hole_mask),
     "rgbd": _picture("_RGBD.png", "left view beside its disparity", maps.rgbd),
     "overview": _picture("_overview.png", "views, disparity, anaglyph in a row", _overview),
+    "viewer": Format("_viewer.html", "page to look at the pair in a browser, offline", _viewer),
 }
 DEFAULT_FORMATS: tuple[str, ...] = ("sbs", "left", "right", "disparity", "anaglyph")

@@ -88,11 +88,19 @@ def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
     while True:
         stem = f"{prefix}{number:0{DIGITS}d}"
         staging = folder / f".{stem}.partial"
+        number += 1
         try:
             staging.mkdir()
-            return stem, staging
         except FileExistsError:
-            number += 1
+            continue
+        if not _is_taken(folder, stem):
+            return stem, staging
+        # Another process has finished this one since the folder was listed.
+        staging.rmdir()
+
+
+def _is_taken(folder: Path, stem: str) -> bool:
+    return any(entry.name.startswith((f"{stem}.", f"{stem}_")) for entry in folder.iterdir())
 
 
 def _write_through(path: Path, content: bytes) -> None:

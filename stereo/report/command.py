@@ -25,8 +25,6 @@ log = logging.getLogger(__name__)
 
 NAME = "python -m stereo.shapes_report"
 README = ROOT / MODELS / "README.md"
-SHARED = ROOT.parent / "shared" / "data"
-PHOTOS, PAIRS = SHARED / "photos", SHARED / "manifest.json"
 RESULTS = "shapes_report.json"
 QUICK = Settings(count=4, steps=10, judge=JudgeSettings(scenes=800, epochs=6))
 
@@ -88,8 +86,8 @@ def make_parser() -> OneLineParser:
     add("--only", action="append", choices=list(FIGURES), metavar="FIGURE", help=named_figures())
     add("--quick", action="store_true", help="a look in a minute; the README stays as it is")
     add("--again", action="store_true", help="measure even what has been measured before")
-    add("--photos", type=Path, help="folder of photographs (default: ../shared/data/photos)")
-    add("--pairs", type=Path, help="JSON list of real pairs (default: ../shared/data's)")
+    add("--photos", type=Path, help="folder of photographs (left out: that figure is skipped)")
+    add("--pairs", type=Path, help="JSON list of real pairs (left out: skipped)")
     add("--out", type=Path, default=Path("outputs/shapes_report"), help="folder for the results")
     add("--readme", type=Path, default=README, help="file whose section of figures is replaced")
     add("--no-readme", action="store_true", help="leave that file as it is")
@@ -133,16 +131,12 @@ def read_settings(parsed: argparse.Namespace) -> Settings:
 
 
 def find_photos(given: Path | None) -> tuple[Path, ...]:
-    """Return the photographs of a folder; by default of the shared one, where it is there."""
-    if given is None:
-        return tuple(list_images(PHOTOS)) if PHOTOS.is_dir() else ()
-    return tuple(list_images(given))
+    """Return the photographs of a folder."""
+    return () if given is None else tuple(list_images(given))
 
 
 def find_pairs(given: Path | None) -> Path | None:
-    """Return the list of real pairs; by default the shared one, where it is there."""
-    if given is None:
-        return PAIRS if PAIRS.is_file() else None
-    if not given.is_file():
+    """Return the list of real pairs, if one was given."""
+    if given is not None and not given.is_file():
         raise FileNotFoundError(f"--pairs: {given} is not there; expected a JSON list")
     return given

@@ -36,7 +36,7 @@ def test_bad_picture_in_a_folder_is_skipped(
     assert done.out == "out/a_00000_LRF.png\nout/c_00000_LRF.png\n"
     lines = done.err.splitlines()
     assert sum("skipped b.png" in line for line in lines) == 1
-    assert lines[-1] == "1 of 3 pictures failed" and "Traceback" not in done.err
+    assert lines[-1] == "3 inputs: 2 made, 1 failed" and "Traceback" not in done.err
 
 
 def test_picture_that_the_workflow_refuses_is_skipped_too(
@@ -125,7 +125,10 @@ def test_interruption(run_script: Runner, workflows: Workflows) -> None:
 def test_out_of_memory_says_what_to_try(run_script: Runner, workflows: Workflows) -> None:
     workflows.error = RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
     done = run_script("txt2stereoimg.py")
-    assert done.code == 2 and "--precision fp16" in done.err
+    assert done.code == 2 and "Traceback" not in done.err
+    assert "error: out of memory on cpu for 1 picture of 64x64 px, " in done.err
+    assert "GiB were free: try --precision bf16, a smaller --H and --W" in done.err
+    assert not Path("outputs").exists()
 
 
 def test_a_bug_of_ours_is_not_hidden(run_script: Runner, workflows: Workflows) -> None:

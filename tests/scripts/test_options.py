@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from stereo import cli_options
+from stereo import cli_comfort, cli_options
+from stereo.batch import item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
@@ -50,11 +52,13 @@ def test_scripts_stay_short(name: str) -> None:
 
 def test_choices_are_those_of_the_package() -> None:
     from stereo import options
+    from stereo.comfort import Rule
     from stereo.models import PRECISIONS
 
     assert set(cli_options.PRESETS) == set(options.PRESETS)
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
     assert options.SIZE_MULTIPLE == cli_options.SIZE_MULTIPLE_PX
+    assert get_args(Rule) == cli_comfort.RULES
 
 
 def test_published_d2si_flags_arrive(
@@ -70,7 +74,7 @@ def test_published_d2si_flags_arrive(
     assert stereo.deblur and stereo.shift_both
     assert (sampling.steps, sampling.eta, sampling.guidance_scale) == (20, 0.5, 7)
     assert (sampling.samples, sampling.strength) == (2, 0.8)
-    assert (sampling.seed, second["sampling"].seed) == (5, 7)
+    assert (sampling.seed, second["sampling"].seed - sampling.seed) == (item_seed(5, "cat.png"), 2)
     names = {path.name for path in Path("out").iterdir()}
     assert {"cat_00000_LRF.png", "cat_00003_LRF.png", "grid_00000.png"} <= names
 
@@ -120,7 +124,7 @@ def test_best_preset_with_pixels(
 
 
 def test_fixed_code_keeps_the_seeds(run_script: Runner, workflows: Workflows) -> None:
-    run_script("txt2stereoimg.py", "--n_iter", "2", "--fixed_code")
+    run_script("txt2stereoimg.py", "--n_iter", "2", "--fixed_code", "--preset", "original")
     assert [call["sampling"].seed for call in workflows.calls] == [24, 24]
 
 
@@ -188,6 +192,34 @@ def test_folder_of_maps_goes_with_a_folder_of_pictures(
 
 
 @pytest.mark.parametrize(
+    ("flags", "changes"),
+    [
+        (("--max_disparity_px", "12"), {"max_disparity_px": 12}),
+        (("--comfort",), {"comfort": "degree"}),
+        (
+            ("--comfort", "zone", "--convergence", "auto"),
+            {"comfort": "zone", "convergence": "auto"},
+        ),
+        (("--eye", "left"), {"eye": "left", "shift_both": False}),
+        (("--eye", "both"), {"eye": "right", "shift_both": True}),
+        (("--eye", "right"), {"eye": "right", "shift_both": False}),
+        (("--mask_window", "--convergence", "0.3"), {"mask_window": True, "convergence": 0.3}),
+        (
+            ("--display_width_cm", "100", "--viewing_distance_cm", "250"),
+            {"display_width_cm": 100, "viewing_distance_cm": 250},
+        ),
+    ],
+)
+def test_comfort_options_arrive(
+    run_script: Runner, workflows: Workflows, flags: tuple[str, ...], changes: dict[str, object]
+) -> None:
+    done = run_script("txt2stereoimg.py", *flags)
+    assert done.code == 0, done.err
+    stereo = workflows.calls[0]["options"]
+    assert {name: getattr(stereo, name) for name in changes} == changes
+
+
+@pytest.mark.parametrize(
     ("arguments", "named"),
     [
         (["--H", "100"], "argument --H: got 100, expected a multiple of 64"),
@@ -201,7 +233,15 @@ def test_folder_of_maps_goes_with_a_folder_of_pictures(
         (["--scale_factor", "much"], "argument --scale_factor: invalid float"),
         (["--depth"], "argument --depth: says what --disparity"),
         (["--metric_disparity"], "argument --metric_disparity: says what --disparity"),
-        (["--convergence", "0.5"], "convergence: works in pixels, so it needs --preset best"),
+        (["--convergence", "2"], "convergence: got 2.0, expected 0 to 1"),
+        (["--convergence", "near"], "argument --convergence: got 'near', expected a number"),
+        (["--comfort", "soft"], "argument --comfort: invalid choice"),
+        (["--comfort", "--scale_factor", "3"], "comfort: not together with --scale_factor"),
+        (["--max_disparity_px", "9", "--comfort"], "comfort: not together with --max_disparity"),
+        (["--max_disparity_px", "-9"], "max_disparity_px: got -9.0, expected 0 or more"),
+        (["--eye", "both", "--no-shift_both"], "eye: got 'both', which contradicts"),
+        (["--eye", "third"], "argument --eye: invalid choice"),
+        (["--viewing_distance_cm", "0"], "viewing_distance_cm: got 0.0, expected 5 to"),
         (["--preset", "best", "--direction", "bi"], "fusion: keeps the left view"),
         (["--sedd", "1"], "unrecognized arguments: --sedd 1"),
         (["--scale_factor", "80"], "scale_percent: got 80"),

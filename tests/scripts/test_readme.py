@@ -39,7 +39,7 @@ def test_every_format_is_listed() -> None:
 
 
 def test_options_exist() -> None:
-    helps = [(ROOT / "stereo" / "cli_options.py").read_text()]
+    helps = [path.read_text() for path in (ROOT / "stereo").glob("cli_*.py")]
     helps += [path.read_text() for path in ROOT.glob("*.py")]
     for option in set(re.findall(r"`(--[\w-]+)", README)):
         assert any(f'"{option.replace("--no-", "--")}"' in text for text in helps) or (

@@ -1,0 +1,98 @@
+"""Memory: what is free, and a line that helps when it was not enough."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.options import SamplingOptions
+
+MEMORY_FILE = Path("/proc/meminfo")
+WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+GIB = 2**30
+# Left free on a GPU when tensors are kept for later: the autoencoder and depth network need it.
+KEPT_FREE = 2 * GIB
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory ran out; on a CPU it has no type of its own."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS)
+
+
+@contextmanager
+def explain_out_of_memory(model: "LatentDiffusion", sampling: "SamplingOptions") -> Iterator[None]:
+    """Turn running out of memory into one line: what was asked, what is free, what helps.
+
+    Raises:
+        MemoryError: with that line.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryError(describe_shortage(model, sampling)) from error
+
+
+def describe_shortage(model: "LatentDiffusion", sampling: "SamplingOptions") -> str:
+    """Say what was asked, what is free and which flags help."""
+    device = torch.device(model.device)
+    side_px = model.image_size * model.downsample_factor
+    width, height = sampling.width_px or side_px, sampling.height_px or side_px
+    count = sampling.samples
+    asked = f"{count} picture{'s' if count > 1 else ''} of {width}x{height} px"
+    free = free_bytes(device)
+    left = "" if free is None else f", {free / GIB:.1f} GiB were free"
+    return f"out of memory on {device} for {asked}{left}: try {', '.join(_help(device, sampling))}"
+
+
+def _help(device: torch.device, sampling: "SamplingOptions") -> list[str]:
+    """Return the flags that need less memory, the one that costs least first."""
+    fewer = ["--n_samples 1"] if sampling.samples > 1 else []
+    smaller = "a smaller --H and --W"
+    if device.type == "cpu":
+        return [*fewer, "--precision bf16", smaller]
+    return [*fewer, "--precision fp16", "--offload", smaller]
+
+
+def keep(store: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as they are, or in the CPU's pinned memory where a GPU has no room for them.
+
+    Copies are queued on the current stream, so later work there finds them finished.
+    """
+    device = next(iter(store.values())).device
+    if device.type != "cuda":
+        return store
+    needed = sum(values.nbytes for values in store.values())
+    free = free_bytes(device)
+    if free is None or free - needed > KEPT_FREE:
+        return store
+    return {name: _pinned(values) for name, values in store.items()}
+
+
+def _pinned(values: Tensor) -> Tensor:
+    host = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    return host.copy_(values, non_blocking=True)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Return the free memory of a device; None where the system does not tell.
+
+    On CUDA, memory that the process holds without using it counts as free.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if not MEMORY_FILE.exists():
+        return None
+    for line in MEMORY_FILE.read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None

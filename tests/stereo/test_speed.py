@@ -1,0 +1,188 @@
+"""How networks run: the results stay what they are."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ldm.modules.diffusionmodules import model as autoencoder_parts
+from stereo import speed
+from stereo.memory import explain_out_of_memory, free_bytes, keep
+from stereo.models import choose_precision
+from stereo.options import SamplingOptions
+from stereo.pipelines import text_to_stereo
+from stereo.speed import Shelf, choose_layout, compile_denoiser, offload
+from tests.stereo.conftest import tiny_config
+
+CPU = torch.device("cpu")
+FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
+
+
+def convolution(model) -> torch.Tensor:
+    return model.model.diffusion_model.input_blocks[1][0].in_layers[2].weight
+
+
+def test_half_precision_lies_channels_last_and_float32_does_not(tiny_model):
+    try:
+        tiny_model.model.to(torch.bfloat16)
+        choose_layout(tiny_model)
+        assert convolution(tiny_model).is_contiguous(memory_format=torch.channels_last)
+    finally:
+        tiny_model.model.to(torch.float32)
+        choose_layout(tiny_model)
+    assert convolution(tiny_model).is_contiguous()
+
+
+@pytest.mark.slow
+def test_compiled_networks_give_the_same_pair_and_compile_once(tiny_model, tiny_dpt):
+    from torch._dynamo.utils import counters
+
+    def right() -> np.ndarray:
+        return text_to_stereo(tiny_model, tiny_dpt, "x", sampling=FEW)[0].right
+
+    plain = right()
+    unet = tiny_model.model.diffusion_model
+    try:
+        assert compile_denoiser(tiny_model, FEW, backend="eager")
+        first, graphs = right(), counters["stats"]["unique_graphs"]
+        assert graphs > 0
+        second = right()
+        assert counters["stats"]["unique_graphs"] == graphs
+    finally:
+        speed._undo_compilation(unet)
+    assert np.abs(first.astype(int) - plain).max() <= 1
+    assert np.array_equal(first, second)
+
+
+def test_without_a_compiler_nothing_changes_and_one_line_says_so(tiny_model, monkeypatch, caplog):
+    def fail(model, sampling) -> None:
+        raise RuntimeError("no compiler found\nsecond line")
+
+    monkeypatch.setattr(speed, "_warm_up", fail)
+    with caplog.at_level(logging.WARNING, "stereo"):
+        assert not compile_denoiser(tiny_model, FEW)
+    (record,) = caplog.records
+    assert "going on without (no compiler found)" in record.getMessage()
+    for module in tiny_model.model.diffusion_model.modules():
+        assert module._compiled_call_impl is None and "forward" not in vars(module)
+
+
+def test_offload_does_nothing_on_a_cpu_and_says_so(tiny_model, tiny_dpt, caplog):
+    with caplog.at_level(logging.INFO, "stereo"):
+        assert not offload(tiny_model, tiny_dpt)
+    assert "does nothing" in caplog.text
+    assert not tiny_model.model._forward_pre_hooks
+
+
+class Travelling(nn.Linear):
+    """Tells where it went, whatever devices there are."""
+
+    def __init__(self, name: str, journeys: list[tuple[str, str]]) -> None:
+        super().__init__(2, 2)
+        self.name, self.journeys = name, journeys
+
+    def to(self, device: str | torch.device) -> "Travelling":
+        self.journeys.append((self.name, str(device)))
+        return self
+
+
+def test_one_network_at_a_time_leaves_the_shelf(monkeypatch):
+    journeys: list[tuple[str, str]] = []
+    first, second = Travelling("first", journeys), Travelling("second", journeys)
+    shelf = Shelf(torch.device("cpu", 0))
+    shelf.manage(first)
+    shelf.manage(second)
+    assert journeys == [("first", "cpu"), ("second", "cpu")]
+    journeys.clear()
+    x = torch.zeros(1, 2)
+    for network in (first, first, second, first):
+        network(x)
+    assert journeys == [
+        ("first", "cpu:0"),
+        ("first", "cpu"),
+        ("second", "cpu:0"),
+        ("second", "cpu"),
+        ("first", "cpu:0"),
+    ]
+
+
+@pytest.mark.gpu
+def test_offloaded_networks_give_the_same_pair():
+    from stereo.models import load_depth_model, load_model
+
+    def right(offloaded: bool) -> np.ndarray:
+        model, depth_model = load_model("text", device="cuda"), load_depth_model(device="cuda")
+        if offloaded:
+            assert offload(model, depth_model)
+            assert model.device.type == "cuda"
+            assert next(model.first_stage_model.parameters()).device.type == "cpu"
+        return text_to_stereo(model, depth_model, "x", sampling=FEW)[0].right
+
+    assert np.abs(right(True).astype(int) - right(False)).max() <= 1
+
+
+@pytest.mark.gpu
+def test_what_does_not_fit_is_kept_in_pinned_memory(monkeypatch):
+    store = {"layer": torch.randn(2, 3, device="cuda")}
+    assert keep(store)["layer"] is store["layer"]
+    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: 0)
+    kept = keep(store)["layer"]
+    assert kept.is_pinned() and torch.equal(kept.to("cuda"), store["layer"])
+
+
+def test_on_a_cpu_everything_is_kept_as_it_is():
+    store = {"layer": torch.zeros(2)}
+    assert keep(store) is store
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_names_what_was_asked_what_is_free_and_what_helps(tiny_model, error):
+    sampling = SamplingOptions(samples=8, height_px=512, width_px=1024)
+    asked = r"out of memory on cpu for 8 pictures of 1024x512 px"
+    help_ = r"try --n_samples 1, --precision bf16, a smaller --H and --W"
+    with pytest.raises(MemoryError, match=rf"^{asked}(, \d+\.\d GiB were free)?: {help_}$"):
+        with explain_out_of_memory(tiny_model, sampling):
+            raise error
+
+
+def test_other_errors_pass(tiny_model):
+    for error in (RuntimeError("shape mismatch"), ValueError("samples")):
+        with pytest.raises(type(error), match=str(error)):
+            with explain_out_of_memory(tiny_model, FEW):
+                raise error
+
+
+def test_free_memory_is_some_or_unknown():
+    free = free_bytes(CPU)
+    assert free is None or 2**20 < free < 2**50
+
+
+def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
+    monkeypatch.setattr("stereo.models.precisions_of", lambda device: ["fp32", "bf16"])
+    assert choose_precision("bf16", CPU) == torch.bfloat16
+    with pytest.raises(ValueError, match="got 'fp16', but cpu has no fp16, only fp32, bf16"):
+        choose_precision("fp16", CPU)
+
+
+def test_large_pictures_are_decoded_in_slices_with_the_same_result(tiny_model, monkeypatch):
+    latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    whole = tiny_model.decode_first_stage(latents)
+    monkeypatch.setattr(autoencoder_parts, "QUERIES", 24)
+    torch.testing.assert_close(tiny_model.decode_first_stage(latents), whole, atol=1e-5, rtol=0)
+
+
+def test_the_device_stays_where_the_model_runs():
+    from ldm.util import instantiate_from_config
+
+    model = instantiate_from_config(tiny_config(depth=False))
+    model.model.to("meta")
+    assert model.device == CPU
