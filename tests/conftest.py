@@ -21,6 +21,11 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest tests first, so that no worker ends alone with one of them."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture
 def golden() -> Callable[[str], dict]:
     """Return a reader of golden cases: arrays as tensors where numeric, `config` parsed."""

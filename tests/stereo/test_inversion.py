@@ -60,6 +60,7 @@ def test_null_text_evaluates_the_conditional_branch_once_per_step(golden):
     assert calls == [1] * 10 * (1 + 2 + 1)
 
 
+@pytest.mark.long
 def test_original_equals_the_published_photo_run(golden):
     stored = golden("img2stereo_uni")
     stride, full = stored["config"]["latent_stride"], stored["config"]["full"]
