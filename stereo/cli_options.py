@@ -181,6 +181,13 @@ def add_stereo_options(parser: argparse.ArgumentParser) -> None:
         help="of the disparity range, 0 to 1, that lies in the plane of the screen, or auto: by "
         "the histogram, within the limits of comfort (default: 0, the farthest)",
     )
+    group.add_argument(
+        "--guided_start",
+        type=float,
+        metavar="SHARE",
+        help="of the steps, 0 to 1, after which the preset best lets denoising change what "
+        "continues a hole's surroundings: earlier invents more (default: 0.9)",
+    )
     add_comfort_options(parser)
 
 
@@ -263,6 +270,7 @@ def stereo_options(args: argparse.Namespace) -> "StereoOptions":
         inversion=getattr(args, "inversion", None),
         metric_disparity=args.metric_disparity,
         convergence=args.convergence,
+        guided_start=args.guided_start,
         **comfort_changes(args),
     )
     if args.metric_disparity is not None and not options.fusion:

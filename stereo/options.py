@@ -66,7 +66,9 @@ class StereoOptions:
             stored inversion is the left branch and nothing is optimised.
         fusion: warp the left picture at its own size and let denoising fill the holes alone,
             guided by the encoded warp at every step.
-        guided_start: share of the steps after which that denoising sets out.
+        guided_start: share of the steps after which that denoising sets out; before it a hole keeps
+            what continues its surroundings. Late by measurement with the embedded model, whose
+            inventions are worse than that; a model that invents well may start earlier.
         metric_disparity: a given map is in pixels and taken as it is.
         convergence: which share of the disparity range lies in the plane of the screen, 0 being
             its farthest; `auto` places it by the histogram (`stereo.screen`).
@@ -97,7 +99,7 @@ class StereoOptions:
     warp_depth_condition: bool = True
     inversion: Literal["null-text", "direct"] = "null-text"
     fusion: bool = False
-    guided_start: float = 0.4
+    guided_start: float = 0.9
     metric_disparity: bool = False
     convergence: float | Literal["auto"] = 0.0
     max_disparity_px: float | None = None

@@ -67,10 +67,10 @@ EVALUATIONS = {
     ("text", "paper", "uni", "exact"): 89 * 2,
     ("text", "paper", "uni", "published"): 150 * 2,
     ("text", "original", "bi", "exact"): (50 + 2 * 39) * 2,
-    ("text", "best", "uni", "exact"): (50 + 30) * 2,
+    ("text", "best", "uni", "exact"): (50 + 5) * 2,
     ("depth", "paper", "uni", "exact"): 89 * 2,
     ("depth", "paper", "uni", "published"): 100 * 2,
-    ("image", "best", "uni", "exact"): 50 + 2 * 30,
+    ("image", "best", "uni", "exact"): 50 + 2 * 5,
     ("image", "paper", "uni", "exact"): INVERSION + 39 * 2 * 2,
     ("image", "paper", "uni", "published"): INVERSION + WASTED + 100 * 2,
 }
