@@ -3,7 +3,6 @@
 import functools
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 import torch
