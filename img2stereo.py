@@ -4,11 +4,17 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stereo import cli_options as options
 from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import Picture, Results, find_map, list_pictures, read_picture
-from stereo.progress import ProgressBar
+from stereo.cli_files import Picture, find_map, list_pictures, read_picture
+from stereo.cli_session import Session
+
+if TYPE_CHECKING:
+    from stereo.options import SamplingOptions
+    from stereo.pair import StereoPair
+    from stereo.sampler import OnStep
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
@@ -44,55 +50,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, load, call, save."""
     args = parse(arguments)
     start_logging(args.verbose)
-    prompts = options.read_prompts(args)
-    stereo, rounds = options.stereo_options(args), list(options.sampling_rounds(args))
-
-    from stereo.batch import Batch
-    from stereo.inversion import NullTextOptions
-    from stereo.memory import explain_out_of_memory
-    from stereo.models import (
-        find_checkpoint,
-        find_depth_checkpoint,
-        load_depth_model,
-        load_model,
-    )
-    from stereo.pipelines import image_to_stereo
-    from stereo.speed import prepare
-
-    results = Results(args, arguments)
     paths = list_pictures(args, "img_path")
-    ckpt = find_checkpoint("image", args.ckpt)
-    depth_file = find_depth_checkpoint(args.depthmodel_path)
-    batch = Batch(args, stereo, files=(ckpt, args.config, depth_file))
-    model = load_model("image", **options.model_options(args, ckpt))
-    depth_model = load_depth_model(depth_file, device=args.device)
-    prepare(model, depth_model, rounds[0], compiled=args.compile, offloaded=args.offload)
+    session = Session(args, arguments, "image")
+
+    from stereo.inversion import NullTextOptions
+    from stereo.pipelines import image_to_stereo
+
     null_text = NullTextOptions(
-        inner_steps=args.inner_steps, scale_with_steps=not stereo.published_bookkeeping
+        inner_steps=args.inner_steps, scale_with_steps=not session.stereo.published_bookkeeping
     )
 
     def work(picture: Picture) -> None:
-        told = {"picture": picture.path, "map": find_map(args, picture.path.stem)}
-        for prompt in prompts:
-            for todo in batch.todo(picture.path.name, rounds, {**told, "prompt": prompt}):
-                memory = explain_out_of_memory(model, todo.sampling)
-                with ProgressBar(picture.path.name) as on_step, memory:
-                    pairs = image_to_stereo(
-                        model,
-                        depth_model,
-                        picture.image,
-                        options=stereo,
-                        sampling=todo.sampling,
-                        prompt=prompt,
-                        null_text=null_text,
-                        disparity=picture.disparity,
-                        on_step=on_step,
-                    )
-                inputs = {"img_path": picture.path, "map": args.disparity}
-                inputs |= {"depth_model": depth_file, "ckpt": ckpt}
-                results.save(pairs, model, prefix=f"{picture.path.stem}_", mark=todo.mark, **inputs)
+        def make(prompt: str, sampling: "SamplingOptions", on_step: "OnStep") -> list["StereoPair"]:
+            return image_to_stereo(
+                session.model,
+                session.depth_model,
+                picture.image,
+                options=session.stereo,
+                sampling=sampling,
+                prompt=prompt,
+                null_text=null_text,
+                disparity=picture.disparity,
+                on_step=on_step,
+            )
 
-    return batch.each(paths, lambda path: read_picture(path, args), work)
+        session.make(
+            picture.path.name,
+            make,
+            {"picture": picture.path, "map": find_map(args, picture.path.stem)},
+            prompts=session.prompts,
+            stem=picture.path.stem,
+            img_path=picture.path,
+        )
+
+    return session.each(paths, lambda path: read_picture(path, args), work)
 
 
 if __name__ == "__main__":

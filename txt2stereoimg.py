@@ -3,11 +3,17 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from stereo import cli_options as options
 from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import Results, find_map, read_map
-from stereo.progress import ProgressBar
+from stereo.cli_files import find_map, read_map
+from stereo.cli_session import Session
+
+if TYPE_CHECKING:
+    from stereo.options import SamplingOptions
+    from stereo.pair import StereoPair
+    from stereo.sampler import OnStep
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
@@ -25,51 +31,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, load, call, save."""
     args = parse(arguments)
     start_logging(args.verbose)
-    prompts = options.read_prompts(args)
-    stereo, rounds = options.stereo_options(args), list(options.sampling_rounds(args))
+    session = Session(args, arguments, "text")
 
-    from stereo.batch import Batch
     from stereo.frame import picture_size
-    from stereo.memory import explain_out_of_memory
-    from stereo.models import (
-        find_checkpoint,
-        find_depth_checkpoint,
-        load_depth_model,
-        load_model,
-    )
     from stereo.pipelines import text_to_stereo
-    from stereo.speed import prepare
 
-    results = Results(args, arguments)
-    ckpt = find_checkpoint("text", args.ckpt)
-    depth_file = find_depth_checkpoint(args.depthmodel_path)
-    batch = Batch(args, stereo, files=(ckpt, args.config, depth_file))
-    model = load_model("text", **options.model_options(args, ckpt))
-    height_px, width_px = picture_size(model, rounds[0])
+    height_px, width_px = picture_size(session.model, session.rounds[0])
     disparity = read_map(args, size_px=(width_px, height_px))
-    depth_model = load_depth_model(depth_file, device=args.device)
-    prepare(model, depth_model, rounds[0], compiled=args.compile, offloaded=args.offload)
+
+    def make(prompt: str, sampling: "SamplingOptions", on_step: "OnStep") -> list["StereoPair"]:
+        return text_to_stereo(
+            session.model,
+            session.depth_model,
+            prompt,
+            options=session.stereo,
+            sampling=sampling,
+            negative_prompt=args.negative_prompt,
+            disparity=disparity,
+            on_step=on_step,
+        )
 
     def work(prompt: str) -> None:
-        told = {"prompt": prompt, "map": find_map(args)}
-        for todo in batch.todo(prompt, rounds, told):
-            with ProgressBar() as on_step, explain_out_of_memory(model, todo.sampling):
-                pairs = text_to_stereo(
-                    model,
-                    depth_model,
-                    prompt,
-                    options=stereo,
-                    sampling=todo.sampling,
-                    negative_prompt=args.negative_prompt,
-                    disparity=disparity,
-                    on_step=on_step,
-                )
-            inputs = {"ckpt": ckpt, "depth_model": depth_file, "map": args.disparity}
-            results.save(pairs, model, mark=todo.mark, **inputs)
+        session.make(prompt, make, {"map": find_map(args)}, prompts=[prompt])
 
-    code = batch.each(prompts, str, work)
-    results.finish()
-    return code
+    return session.each(session.prompts, str, work)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ldm.files import file_digest
 from stereo.cli import SOME_FAILED, one_line
 from stereo.evaluation.shards import Team
 from stereo.formats import DEFAULT_FORMATS, FORMATS
 from stereo.options import SamplingOptions, StereoOptions, settings_of
 
-# Of files larger than this, checkpoints, only size, head and tail are looked at.
-WHOLE_FILE_BYTES = 2**26
-END_BYTES = 2**20
 FINGERPRINT_DIGITS = 16
 
 log = logging.getLogger(__name__)
@@ -34,19 +32,6 @@ def item_seed(seed: int, name: str) -> int:
     """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
     digest = hashlib.sha256(f"{seed}\n{name}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def file_digest(path: Path) -> str:
-    """Return what tells a file's content from another's, wherever it lies."""
-    digest, size = hashlib.sha256(), path.stat().st_size
-    with path.open("rb") as file:
-        if size <= WHOLE_FILE_BYTES:
-            digest.update(file.read())
-        else:
-            digest.update(f"{size}\n".encode() + file.read(END_BYTES))
-            file.seek(-END_BYTES, 2)
-            digest.update(file.read())
-    return digest.hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

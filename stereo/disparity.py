@@ -1,12 +1,10 @@
 """Disparity (near = large): predicted by a DPT network, or read from a file."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
@@ -184,17 +182,3 @@ def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:
     low = disparity.amin((-2, -1), keepdim=True)
     high = disparity.amax((-2, -1), keepdim=True)
     return (disparity - low) / (high - low)
-
-
-def write_disparity_png16(path: str | Path, disparity: np.ndarray) -> None:
-    """Write a map (H, W) in [0, 1] as a 16-bit grey PNG, near = bright; replaces it atomically."""
-    if disparity.ndim != 2 or not ((disparity >= 0) & (disparity <= 1)).all():
-        raise ValueError(f"disparity is {disparity.shape}; expected (H, W) with values in [0, 1]")
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        levels = np.round(disparity.astype(np.float64) * 65535).astype(np.uint16)
-        Image.fromarray(levels).save(temporary, format="PNG")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

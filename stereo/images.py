@@ -183,15 +183,3 @@ def multiple_fit(width: int, height: int, *, size_px: int, multiple: int = 64) -
         for side in (width, height)
     )
     return covering_fit(width, height, size_px=(fitted_width, fitted_height))
-
-
-def fit_to_multiple(image: np.ndarray, size_px: int, *, multiple: int = 64) -> np.ndarray:
-    """Resize an image (H, W, 3) uint8 so that the short side is `size_px`; see `multiple_fit`."""
-    height, width = image.shape[:2]
-    return multiple_fit(width, height, size_px=size_px, multiple=multiple).image(image)
-
-
-def centre_square(image: np.ndarray, size_px: int) -> np.ndarray:
-    """Cut the centred square out of an image (H, W, 3) uint8 and resize it to `size_px`."""
-    height, width = image.shape[:2]
-    return square_fit(width, height, size_px=size_px).image(image)

@@ -4,9 +4,7 @@ import argparse
 import io
 import logging
 import math
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -16,23 +14,11 @@ from PIL import Image
 from torch import Tensor
 
 from ldm.data.shapes import HELD_OUT_FIRST_SEED, StereoScenes, check_request, render_scenes
+from ldm.files import write_bytes
 
 LOG = logging.getLogger(__name__)
 MM_PER_UNIT = 1000
 OCCLUDED_GREY = 128
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -1,12 +1,13 @@
 """Pictures that a training run writes as it goes."""
 
 import csv
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 from torch import Tensor
+
+from ldm.files import whole_file
 
 CURVE_SIZE_PX = (800, 400)
 MARGIN_PX = 40
@@ -58,10 +59,5 @@ def smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _save(path: Path, image: Image.Image) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
+    with whole_file(path) as partial:
         image.save(partial, format="PNG")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

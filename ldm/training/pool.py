@@ -7,8 +7,7 @@ anywhere, go on later, and run in several processes.
 
 import json
 import logging
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+
+from ldm.files import whole_file, write_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +124,8 @@ def to_network(images: np.ndarray) -> Tensor:
 
 def save_array(path: Path, array: np.ndarray) -> None:
     """Write a .npy file that appears whole or not at all."""
-    _write(path, lambda file: np.save(file, array))
+    with whole_file(path) as partial, partial.open("wb") as file:
+        np.save(file, array)
 
 
 def _render_shard(folder: Path, shard: int, *, first_seed: int, size_px: int, device: str) -> None:
@@ -136,7 +138,7 @@ def _render_shard(folder: Path, shard: int, *, first_seed: int, size_px: int, de
     save_array(image_path, np.concatenate([batch[0] for batch in batches]))
     save_array(disparity_path, np.concatenate([batch[1] for batch in batches]))
     captions = [caption for batch in batches for caption in batch[2]]
-    _write(caption_path, lambda file: file.write(json.dumps(captions).encode()))
+    write_bytes(caption_path, json.dumps(captions).encode())
 
 
 def _render_batch(
@@ -156,13 +158,3 @@ def _paths(folder: Path, shard: int) -> tuple[Path, Path, Path]:
         stem.with_suffix(".disparity.npy"),
         stem.with_suffix(".captions.json"),
     )
-
-
-def _write(path: Path, write: Callable) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from stereo.latents import encode, tensor_to_images
+from stereo.latents import encode, image_to_tensor, tensor_to_images
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -36,8 +36,7 @@ def fit_colours(model: "LatentDiffusion") -> np.ndarray:
     """Fit the autoencoder by least squares: (C + 1, 3) float32, colours = [latents, 1] @ it."""
     chart = colour_chart()
     latents = encode(model, chart).cpu()
-    picture = torch.from_numpy(chart).permute(2, 0, 1)[None].float() / 127.5 - 1
-    seen = F.adaptive_avg_pool2d(picture, latents.shape[-2:])
+    seen = F.adaptive_avg_pool2d(image_to_tensor(chart, latents.device), latents.shape[-2:])
     columns = torch.cat([latents, torch.ones_like(latents[:, :1])], 1)  # (1, C + 1, h, w)
     fit = torch.linalg.lstsq(columns.flatten(2)[0].T, seen.flatten(2)[0].T)
     return fit.solution.numpy()

@@ -1,7 +1,6 @@
 """The table on the screen, and the file beside it."""
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ldm.files import write_bytes
 from stereo.benchmark.shift_part import ShiftRow
 from stereo.benchmark.suite import Row
 
@@ -102,10 +102,4 @@ def as_json(
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write JSON; the file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json, write_text
+from ldm.files import write_text
+from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json
 
 
 def put_tables(folder: RunFolder, document: Path) -> None:

@@ -12,12 +12,13 @@ scores.csv, summary.json, table.md, table.tex, sheets/
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from ldm.files import write_bytes, write_text
 
 RUN, METHOD = "run.json", "method.json"
 SUMMARY, TABLE = "summary.json", "table.md"
@@ -126,22 +127,6 @@ def read_json(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: Any) -> None:
     """Write JSON whose bytes depend on the content alone."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_image(path: Path, image: np.ndarray) -> None:

@@ -6,8 +6,9 @@ import subprocess
 from dataclasses import asdict
 from typing import Any
 
+from ldm.files import write_text
 from ldm.known_files import ROOT
-from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json, write_json, write_text
+from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json, write_json
 from stereo.evaluation.results import Row, means, read_rows, read_run
 from stereo.evaluation.tables import generation_notes, latex, markdown, table_notes
 

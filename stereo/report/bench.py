@@ -3,12 +3,12 @@
 import hashlib
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ldm.files import whole_file
 from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
 from stereo.options import SamplingOptions
 from stereo.report.generate import Sampling
@@ -140,14 +140,9 @@ def write_judge(path: Path, judge: Judge, accuracy: float) -> None:
     """Write a judge and its accuracy; the file appears whole or not at all."""
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     state = {name: tensor.contiguous() for name, tensor in judge.state_dict().items()}
-    try:
+    with whole_file(path) as partial:
         save_file(state, str(partial), metadata={"accuracy": repr(accuracy)})
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def fingerprint(paths: list[Path], told: dict) -> str:

@@ -12,11 +12,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ldm.files import write_text
 from ldm.known_files import MODELS, ROOT, describe_missing
 from stereo.cli import OneLineParser, start_logging
 from stereo.images import list_images
 from stereo.report.bench import Bench, Settings, Weights, told_settings
-from stereo.report.figures import FIGURES, Entry, measure, missing_weights, recall, write_text
+from stereo.report.figures import FIGURES, Entry, measure, missing_weights, recall
 from stereo.report.judge_training import JudgeSettings
 from stereo.report.sheets import write_sheets
 from stereo.report.table import as_json, as_markdown, as_text, device_name, replace_section

@@ -2,13 +2,13 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from ldm.files import write_text
 from stereo.report.bench import Bench, Weights, fingerprint, told_settings
 from stereo.report.line import Line
 from stereo.report.network_figures import measure_autoencoder, measure_depth_network
@@ -105,14 +105,3 @@ def read_entry(path: Path) -> Entry | None:
     except (ValueError, TypeError, KeyError):
         log.warning("%s cannot be understood: measuring again", path.name)
         return None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -1,12 +1,12 @@
 """Sample sheets for people to look at: 64 prompts, and 16 stereo pairs as anaglyphs."""
 
 import logging
-import os
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
+from ldm.files import whole_file
 from stereo.formats.anaglyph import RED_CYAN_DUBOIS, anaglyph
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
@@ -76,12 +76,6 @@ def wrap(text: str, width: int) -> str:
 
 def save_sheet(path: Path, sheet: Image.Image) -> None:
     """Write a sheet with a palette, a third of the size; appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        sheet.quantize(PALETTE, dither=Image.Dither.FLOYDSTEINBERG).save(
-            partial, format="PNG", optimize=True
-        )
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    small = sheet.quantize(PALETTE, dither=Image.Dither.FLOYDSTEINBERG)
+    with whole_file(path) as partial:
+        small.save(partial, format="PNG", optimize=True)

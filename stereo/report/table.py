@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from stereo.report.figures import Entry, write_text
+from ldm.files import write_text
+from stereo.report.figures import Entry
 from stereo.report.line import Line, written
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stereo.batch import file_digest, fingerprint, item_seed
+from ldm.files import file_digest
+from stereo.batch import fingerprint, item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 Runner = Callable[..., Outcome]

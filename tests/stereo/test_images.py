@@ -13,9 +13,7 @@ from PIL import Image
 from stereo.images import (
     MAX_ASPECT,
     MAX_PIXELS,
-    centre_square,
     covering_fit,
-    fit_to_multiple,
     list_images,
     multiple_fit,
     read_image,
@@ -231,10 +229,15 @@ def test_an_image_and_its_map_are_cut_alike():
     assert values.max() <= 129.5
 
 
+def fit_to_multiple(image: np.ndarray, size_px: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    return multiple_fit(width, height, size_px=size_px).image(image)
+
+
 def test_the_right_size_is_left_alone():
     image = np.random.default_rng(0).integers(0, 256, (128, 192, 3), dtype=np.uint8)
     assert np.array_equal(fit_to_multiple(image, 128), image)
-    assert np.array_equal(centre_square(image, 128), image[:, 32:160])
+    assert np.array_equal(square_fit(192, 128, size_px=128).image(image), image[:, 32:160])
 
 
 def test_reducing_is_antialiased():

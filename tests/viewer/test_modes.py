@@ -97,6 +97,7 @@ def test_wiggle_shows_the_frames_of_the_files(open_page: Opener) -> None:
     pair = make_pair()
     viewer = open_page(pair, calm=False)
     viewer.choose("Wiggle")
+    viewer.settle()  # until then the canvas shows the mode before
     seen = {decode(address).tobytes() for address in viewer.page.evaluate(COLLECT)}
     assert seen == {frame.tobytes() for frame in wiggle_frames(pair)} and len(seen) == 5
 

@@ -1,6 +1,5 @@
 """Settings of the methods that run Stable Diffusion, and the models they share."""
 
-import hashlib
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ldm.files import file_digest
 from stereo.options import SamplingOptions
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
-
-DIGESTED_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -73,13 +71,7 @@ class Generation:
         ckpt = find_checkpoint("image", self.ckpt)
         if not ckpt.is_file():
             raise FileNotFoundError(f"ckpt: {ckpt} does not exist, expected Stable Diffusion")
-        return {**values, "ckpt": ckpt.name, "ckpt_sha256_start": _digest(ckpt)}
-
-
-def _digest(path: Path) -> str:
-    """Tell files of one name apart, without reading gigabytes."""
-    with path.open("rb") as file:
-        return hashlib.sha256(file.read(DIGESTED_BYTES)).hexdigest()[:16]
+        return {**values, "ckpt": ckpt.name, "ckpt_sha256_start": file_digest(ckpt)}
 
 
 class Models:
