@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo.fused import known_cells
-from stereo.fusion import fill_holes, fuse
+from stereo.fusion import fill_holes, fuse, mirror_background
 from stereo.guided import right_noise
 from stereo.options import preset
 from stereo.stages import pixel_disparity
@@ -64,6 +64,25 @@ def test_holes_continue_the_background_and_not_the_object_before_it():
     assert np.abs(hole[:, -1].astype(int) - 200).max() <= 4
     mirrored = fill_holes(picture[:, ::-1] * valid[:, ::-1, None], valid[:, ::-1], eye="left")
     assert np.array_equal(mirrored[:, ::-1][~valid], hole.reshape(-1, 3))
+
+
+def test_the_mirror_stands_at_the_border_of_the_background():
+    valid = np.array([[1, 0, 0, 0, 1, 1, 1, 0, 0]], bool)
+    row = np.array([[10, 0, 0, 0, 40, 50, 60, 0, 0]], np.uint8)[..., None].repeat(3, 2)
+    # At the right rim the left side is mirrored; no mirror image is taken from a hole.
+    assert mirror_background(row, valid)[0, :, 0].tolist() == [10, 60, 50, 40, 40, 50, 60, 60, 50]
+    narrow = np.array([[1, 0, 0, 1, 0]], bool)
+    short = np.array([[10, 0, 0, 40, 0]], np.uint8)[..., None].repeat(3, 2)
+    assert mirror_background(short, narrow)[0, :, 0].tolist() == [10, 40, 40, 40, 40]
+
+
+def test_textured_background_is_continued_with_its_texture():
+    """Repeating one column would leave streaks without contrast along rows."""
+    texture = np.random.default_rng(0).integers(60, 200, (64, 96, 3), dtype=np.uint8)
+    valid = np.ones((64, 96), bool)
+    valid[:, 40:52] = False
+    hole = fill_holes(texture, valid)[:, 40:52].astype(float)
+    assert np.abs(np.diff(hole, axis=1)).mean() > 8
 
 
 def test_a_cell_with_any_hole_is_not_known():
