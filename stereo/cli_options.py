@@ -188,6 +188,12 @@ def add_stereo_options(parser: argparse.ArgumentParser) -> None:
         help="of the steps, 0 to 1, after which the preset best lets denoising change what "
         "continues a hole's surroundings: earlier invents more (default: 0.9)",
     )
+    group.add_argument(
+        "--weighed_holes",
+        action=argparse.BooleanOptionalAction,
+        help="take that change over only in so far as the model is right where the picture is "
+        "known (default: on)",
+    )
     add_comfort_options(parser)
 
 
@@ -271,6 +277,7 @@ def stereo_options(args: argparse.Namespace) -> "StereoOptions":
         metric_disparity=args.metric_disparity,
         convergence=args.convergence,
         guided_start=args.guided_start,
+        weighed_holes=args.weighed_holes,
         **comfort_changes(args),
     )
     if args.metric_disparity is not None and not options.fusion:

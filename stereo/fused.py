@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stereo.fusion import fill_holes, fuse
-from stereo.guided import Guide, denoise_guided, right_noise
+from stereo.guided import Guide, denoise_guided, right_noise, trust
 from stereo.images import Fit
 from stereo.latents import HOLE_SEED_OFFSET, decode, encode, seeded_noise
 from stereo.options import SamplingOptions, StereoOptions
@@ -60,7 +60,11 @@ def fused_right(
     valid = np.stack([valid for _, valid in warps])
     guide = _guide(model, run, left, filled, valid, options, sampling)
     first = first_guided_step(run.total, options)
-    latents = denoise_guided(run, left.branch, guide, first, share=options.shared_attention)
+    latents, foreseen = denoise_guided(
+        run, left.branch, guide, first, share=options.shared_attention
+    )
+    if options.weighed_holes:
+        latents = torch.lerp(guide.clean, latents, trust(foreseen, guide))
     change = LEVELS * (decode(model, latents) - decode(model, guide.clean))
     right = [fuse(*view) for view in zip(filled, valid, change, strict=True)]
     return np.stack(right), valid

@@ -10,11 +10,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stereo.attention import replay_attention
 from stereo.sampler import Denoiser, LeftBranch, left_attention
 from stereo.shift import Eye, shift
+
+BESIDE_CELLS = 3
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,48 @@ def right_noise(
 
 def denoise_guided(
     run: Denoiser, branch: LeftBranch, guide: Guide, first: int, *, share: bool = True
-) -> Tensor:
-    """Denoise right latents (n, C, h, w) from step `first` on, looking at the left branch.
+) -> tuple[Tensor, Tensor]:
+    """Denoise right latents from step `first` on, looking at the left branch.
 
-    `branch.latents[i]` are the left latents after step i; `share` switches the attention edit.
+    Args:
+        run: the denoiser.
+        branch: `latents[i]` are the left latents after step i.
+        guide: what is known.
+        first: the first step.
+        share: switches the attention edit.
+
+    Returns:
+        The right latents (n, C, h, w), and the clean ones that the first step predicted.
     """
     alphas = run.sampler.ddim_alphas
-    right = guide.at(alphas[run.total - 1 - first])
+    right, foreseen = guide.at(alphas[run.total - 1 - first]), None
     for index in range(first, run.total):
         store = left_attention(run, branch, index) if share else None
         with replay_attention(run.unet, store) if store is not None else nullcontext():
             right, predicted = run.step(right, index, ("right",))
+        foreseen = predicted if foreseen is None else foreseen
         level = run.sampler.ddim_alphas_prev[run.total - 1 - index]
         right = torch.where(guide.known, guide.at(level), right)
         run.report("right", index, right, predicted)
-    return right
+    return right, foreseen
+
+
+def trust(foreseen: Tensor, guide: Guide) -> Tensor:
+    """Return how far what the network puts into the holes is to be trusted, (n, 1, 1, 1) in [0, 1].
+
+    Beside the holes its prediction misses the known picture by its own error alone; in them it
+    differs from the filling by its error and by the filling's. Of two such estimates the mean with
+    the least squared error gives the network 1 - (error beside the holes) / (difference in them).
+
+    Args:
+        foreseen: (n, C, h, w) clean latents, predicted with the same noise everywhere.
+        guide: what is known.
+    """
+    squared = (foreseen - guide.clean).square().mean(1, keepdim=True)  # (n, 1, h, w)
+    holes = (~guide.known).float()
+    around = F.max_pool2d(holes, 2 * BESIDE_CELLS + 1, 1, BESIDE_CELLS) - holes
+    error, difference = (
+        (squared * where).sum((1, 2, 3)) / where.sum((1, 2, 3)).clamp_min(1)
+        for where in (around, holes)
+    )
+    return (1 - error / difference.clamp_min(1e-12)).clamp(0, 1)[:, None, None, None]

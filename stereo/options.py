@@ -69,6 +69,8 @@ class StereoOptions:
         guided_start: share of the steps after which that denoising sets out; before it a hole keeps
             what continues its surroundings. Late by measurement with the embedded model, whose
             inventions are worse than that; a model that invents well may start earlier.
+        weighed_holes: take over what denoising changes in the holes only in so far as it changes
+            more there than where it should change nothing (`stereo.guided.trust`).
         metric_disparity: a given map is in pixels and taken as it is.
         convergence: which share of the disparity range lies in the plane of the screen, 0 being
             its farthest; `auto` places it by the histogram (`stereo.screen`).
@@ -100,6 +102,7 @@ class StereoOptions:
     inversion: Literal["null-text", "direct"] = "null-text"
     fusion: bool = False
     guided_start: float = 0.9
+    weighed_holes: bool = True
     metric_disparity: bool = False
     convergence: float | Literal["auto"] = 0.0
     max_disparity_px: float | None = None

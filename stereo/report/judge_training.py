@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 TRAINING_FIRST_SEED = 500_000_000
 HELD_OUT_OFFSET = 500_000
 MOST_OBJECTS = 2
-RENDER_PX = 3 * INPUT_PX
+RENDER_PX = 2 * INPUT_PX
 MARGIN_PX = 8
 
 
@@ -24,8 +24,8 @@ MARGIN_PX = 8
 class JudgeSettings:
     """How the judge is trained; everything that decides its weights."""
 
-    scenes: int = 3000
-    epochs: int = 10
+    scenes: int = 6000
+    epochs: int = 8
     batch: int = 32
     learning_rate: float = 2e-3
     seed: int = 0
@@ -93,7 +93,7 @@ def train_judge(scenes: LabelledScenes, settings: JudgeSettings) -> Judge:
 def vary(
     scenes: LabelledScenes, batch: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return crops (B, 3, S, S) in [0, 1], mirrored, blurred, tinted, and labels (B, 16, 16).
+    """Return crops (B, 3, S, S) in [0, 1], mirrored, blurred, tinted, and labels (B, 24, 24).
 
     A generated picture is softer than a rendered one; the judge shall not mind.
     """

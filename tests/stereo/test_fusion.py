@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stereo.fused import known_cells
 from stereo.fusion import fill_holes, fuse, mirror_background
-from stereo.guided import right_noise
+from stereo.guided import Guide, right_noise, trust
 from stereo.options import preset
 from stereo.stages import pixel_disparity
 
@@ -91,6 +91,42 @@ def test_a_cell_with_any_hole_is_not_known():
     known = known_cells(valid, (4, 4))[0, 0]
     assert known.sum() == 15
     assert not known[1, 2]
+
+
+def random_guide(seed: int, *, holes: slice = slice(12, 20)) -> tuple[Guide, torch.Tensor]:
+    """Return what is known, and noise to miss it by."""
+    clean, noise, miss = torch.randn(3, 2, 4, 32, 32, generator=torch.Generator().manual_seed(seed))
+    known = torch.ones(2, 1, 32, 32, dtype=torch.bool)
+    known[..., holes] = False
+    return Guide(clean, known, noise), miss
+
+
+@given(st.integers(0, 1000), st.floats(1, 5))
+@settings(max_examples=20, deadline=None)
+def test_trust_is_the_weight_of_least_error(seed, times):
+    """The network misses by 1 everywhere, and what it is held against in holes by more."""
+    guide, miss = random_guide(seed)
+    spread = torch.where(guide.known, 1.0, times)
+    found = trust(guide.clean + spread * miss, guide)
+    assert found.shape == (2, 1, 1, 1)
+    torch.testing.assert_close(found, torch.full_like(found, 1 - times**-2), atol=0.12, rtol=0)
+
+
+def test_trust_of_a_network_that_is_right_and_of_one_that_is_not():
+    guide, miss = random_guide(0)
+    torch.testing.assert_close(
+        trust(torch.where(guide.known, guide.clean, miss), guide), torch.ones(2, 1, 1, 1)
+    )
+    astray = torch.where(guide.known, guide.clean + miss, guide.clean + 0.1 * miss)
+    assert trust(astray, guide).max() == 0
+
+
+def test_trust_looks_beside_the_holes_and_not_far_away():
+    guide, miss = random_guide(0)
+    far = torch.zeros(32, dtype=torch.bool)
+    far[:8] = far[-8:] = True
+    wrong = torch.where(far, guide.clean + 9 * miss, guide.clean)
+    assert trust(torch.where(guide.known, wrong, miss), guide).min() == 1
 
 
 def test_moved_noise_keeps_unit_variance():

@@ -51,9 +51,10 @@ INGREDIENTS: dict[str, dict[str, object]] = {
     "direct-inversion": {"inversion": "null-text"},
     # The last step alone, so that holes stay as they were continued.
     "denoising": {"guided_start": 1.0},
+    "weighing": {"weighed_holes": False},
 }
 # Fusion shifts pictures, and is guided at every step, in its own way.
-NOT_WITH_FUSION, WITH_FUSION = ("shift", "masking", "noise"), ("denoising",)
+NOT_WITH_FUSION, WITH_FUSION = ("shift", "masking", "noise"), ("denoising", "weighing")
 
 
 def method_names() -> list[str]:
