@@ -36,7 +36,7 @@ def make_pair(**settings: object) -> StereoPair:
     return StereoPair(left, right, stored, valid, {"task": "text", **scale, **settings})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     try:
         with open_browser() as browser:
