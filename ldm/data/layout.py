@@ -13,16 +13,16 @@ from ldm.data.scene import (
     Rig,
     Scene,
     Solid,
+    Staging,
     Textures,
     choose,
     draw_pole,
     draw_solid,
     ground_material,
+    staging_of,
     textures_of,
     turn,
 )
-
-COUNTS = {"1": 0.4, "2": 0.4, "3": 0.1, "4": 0.06, "5": 0.04}
 
 
 def free_place(x: float, z: float, reach: float, taken: list[tuple[float, float, float]]) -> bool:
@@ -31,42 +31,48 @@ def free_place(x: float, z: float, reach: float, taken: list[tuple[float, float,
 
 
 def propose(
-    rng: np.random.Generator, count: int, index: int, *, distance: float, focal: float
+    rng: np.random.Generator,
+    count: int,
+    index: int,
+    staging: Staging,
+    *,
+    distance: float,
+    focal: float,
 ) -> tuple[float, float]:
     """Draw a place (x, z) for object `index` of `count` so that it falls inside the frame."""
     if count == 1:
-        edge = 0.42 if rng.random() < 0.12 else 0.16
+        edge = 0.42 if rng.random() < 0.12 * staging.odd else staging.edge
         across, depth = rng.uniform(-edge, edge), distance
     elif count == 2:
-        across = rng.uniform(0.1, 0.34) * (-1 if index == 0 else 1)
-        depth = distance * rng.uniform(0.88, 1.25)
+        across = rng.uniform(*staging.across) * (-1 if index == 0 else 1)
+        depth = distance * rng.uniform(*staging.depth)
     else:
         across, depth = rng.uniform(-0.42, 0.42), distance * rng.uniform(0.8, 1.8)
     return across * depth / focal, depth
 
 
 def place_solids(
-    rng: np.random.Generator, count: int, textures: Textures, *, focal: float
+    rng: np.random.Generator, count: int, textures: Textures, staging: Staging, *, focal: float
 ) -> tuple[list[Solid], float]:
     """Draw `count` named solids standing apart, and the distance that they are seen from."""
     colours = rng.permutation(list(COLOURS))
     names = [choose(rng, dict.fromkeys(SHAPES, 1.0)) for _ in range(count)]
     drawn = [
-        draw_solid(rng, name, str(colours[i]), textures.objects) for i, name in enumerate(names)
+        draw_solid(rng, name, str(colours[i]), textures, staging) for i, name in enumerate(names)
     ]
     if count == 1:
         solid, reach = drawn[0]
         span = max(2 * solid.centre[1], 1.5 * reach)
-        distance = focal * span / rng.uniform(0.32, 0.62)
+        distance = focal * span / rng.uniform(*staging.single_share)
     else:
-        share = rng.uniform(0.36, 0.5) if count == 2 else rng.uniform(0.27, 0.38)
+        share = rng.uniform(*(staging.pair_share if count == 2 else (0.27, 0.38)))
         distance = focal * 1.05 / share
     swap = rng.random() < 0.5
     placed, taken = [], []
     for index, (solid, reach) in enumerate(drawn):
         for _ in range(40):
             side = 1 - index if swap and count == 2 else index
-            x, z = propose(rng, count, side, distance=distance, focal=focal)
+            x, z = propose(rng, count, side, staging, distance=distance, focal=focal)
             if free_place(x, z, reach, taken):
                 taken.append((x, z, reach))
                 placed.append(replace(solid, centre=solid.centre + np.array((x, 0.0, z))))
@@ -75,10 +81,15 @@ def place_solids(
 
 
 def place_poles(
-    rng: np.random.Generator, solids: list[Solid], *, distance: float, focal: float
+    rng: np.random.Generator,
+    solids: list[Solid],
+    staging: Staging,
+    *,
+    distance: float,
+    focal: float,
 ) -> list[Solid]:
     """Draw no to three thin poles among the solids."""
-    if rng.random() > 0.15:
+    if rng.random() > 0.15 * staging.odd:
         return []
     taken = [(s.centre[0], s.centre[2], 0.75 * float(max(s.half_size))) for s in solids]
     poles = []
@@ -91,10 +102,17 @@ def place_poles(
     return poles
 
 
-def aim_rig(rng: np.random.Generator, solids: list[Solid], *, distance: float, focal: float) -> Rig:
+def aim_rig(
+    rng: np.random.Generator,
+    solids: list[Solid],
+    staging: Staging,
+    *,
+    distance: float,
+    focal: float,
+) -> Rig:
     """Draw the camera's height and pitch, and the baseline that gives the nearest 4.5 to 8.5 %."""
-    tilt = math.radians(rng.uniform(6, 24))
-    aim = float(np.mean([s.centre[1] for s in solids])) + rng.uniform(-0.06, 0.12)
+    tilt = math.radians(rng.uniform(*staging.tilt_degrees))
+    aim = float(np.mean([s.centre[1] for s in solids])) + rng.uniform(*staging.aim)
     pitch = tilt + math.radians(rng.uniform(-1.5, 1.5))
     height = aim + distance * math.tan(tilt)
     nearest = min(
@@ -151,12 +169,12 @@ def draw_floor(rng: np.random.Generator, distance: float, textures: dict[str, fl
 def draw_scene(seed: int) -> Scene:
     """Draw the scene of a seed; the caption has a stream of its own."""
     rng = np.random.Generator(np.random.PCG64([seed, 0]))
-    textures = textures_of(seed)
-    focal = rng.uniform(1.0, 1.4)
-    count = int(choose(rng, COUNTS))
-    solids, distance = place_solids(rng, count, textures, focal=focal)
-    poles = place_poles(rng, solids, distance=distance, focal=focal)
-    rig = aim_rig(rng, solids, distance=distance, focal=focal)
+    textures, staging = textures_of(seed), staging_of(seed)
+    focal = rng.uniform(*staging.focal)
+    count = int(choose(rng, staging.counts))
+    solids, distance = place_solids(rng, count, textures, staging, focal=focal)
+    poles = place_poles(rng, solids, staging, distance=distance, focal=focal)
+    rig = aim_rig(rng, solids, staging, distance=distance, focal=focal)
     farthest = max(s.centre[2] for s in solids + poles)
     background, word, haze = draw_background(rng, rig, farthest, textures.walls)
     floor = draw_floor(rng, distance, textures.floors)
@@ -168,7 +186,7 @@ def draw_scene(seed: int) -> Scene:
             -math.cos(azimuth) * math.cos(elevation),
         )
     )
-    foggy = rng.random() < 0.15
+    foggy = rng.random() < 0.15 * staging.odd
     return Scene(
         seed=seed,
         rig=rig,

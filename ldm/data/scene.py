@@ -63,11 +63,82 @@ CALM = Textures(
     {"plain": 1.0},
 )
 CALM_SEEDS = range(1_500_000_000, 2_000_000_000)
+PORTRAIT_SEEDS = range(1_750_000_000, 2_000_000_000)  # calm, too
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How freely a scene is arranged: the ranges that its numbers are drawn from.
+
+    Attributes:
+        counts: how often there are so many named objects.
+        focal: of the camera, in image widths.
+        tilt_degrees: of the camera, downwards.
+        aim: of the camera above the objects' centres, in world units.
+        single_share: of the image that a single object spans.
+        pair_share: of the image for each of two.
+        across: distance of each of two from the image's middle, in widths.
+        depth: of each of two, in distances.
+        edge: farthest place of a single object from the middle, in widths.
+        face: how boxes are turned about the vertical on average, in radians.
+        turns: how far things are turned from that, in parts of the usual.
+        odd: how often, in parts of the usual, things are tall, lie, stand off, are thin or foggy.
+    """
+
+    counts: dict[str, float]
+    focal: Range
+    tilt_degrees: Range
+    aim: Range
+    single_share: Range
+    pair_share: Range
+    across: Range
+    depth: Range
+    edge: float
+    face: float
+    turns: float
+    odd: float
+
+
+FREE = Staging(
+    counts={"1": 0.4, "2": 0.4, "3": 0.1, "4": 0.06, "5": 0.04},
+    focal=(1.0, 1.4),
+    tilt_degrees=(6, 24),
+    aim=(-0.06, 0.12),
+    single_share=(0.32, 0.62),
+    pair_share=(0.36, 0.5),
+    across=(0.1, 0.34),
+    depth=(0.88, 1.25),
+    edge=0.16,
+    face=0.0,
+    turns=1.0,
+    odd=1.0,
+)
+# Objects stand where one expects them, so that a small denoiser learns what they look like first.
+PORTRAIT = Staging(
+    counts={"1": 0.6, "2": 0.4},
+    focal=(1.15, 1.25),
+    tilt_degrees=(13, 17),
+    aim=(0.02, 0.04),
+    single_share=(0.5, 0.56),
+    pair_share=(0.39, 0.42),
+    across=(0.23, 0.26),
+    depth=(0.98, 1.03),
+    edge=0.03,
+    face=0.7,
+    turns=0.1,
+    odd=0.0,
+)
 
 
 def textures_of(seed: int) -> Textures:
     """Return the textures that a seed's scene draws from."""
     return CALM if seed in CALM_SEEDS else RICH
+
+
+def staging_of(seed: int) -> Staging:
+    """Return the arrangement that a seed's scene draws from."""
+    return PORTRAIT if seed in PORTRAIT_SEEDS else FREE
 
 
 @dataclass(frozen=True)
@@ -195,26 +266,28 @@ def ground_material(rng: np.random.Generator, weights: dict[str, float], scale: 
 
 
 def shape_geometry(
-    rng: np.random.Generator, name: str
+    rng: np.random.Generator, name: str, staging: Staging
 ) -> tuple[Vector, Vector, float, str, float, float]:
     """Draw half sizes, rotation, height of the centre, adjective, radius on the floor, minor."""
-    uniform, yaw, minor = rng.uniform, rng.uniform(-math.pi, math.pi), 0.5
-    adjective = "tall" if rng.random() < 0.3 else ""
+    uniform, minor = rng.uniform, 0.5
+    yaw = staging.face + rng.uniform(-math.pi, math.pi) * staging.turns
+    adjective = "tall" if rng.random() < 0.3 * staging.odd else ""
     if name == "sphere":
         radius = uniform(0.42, 0.58)
         return np.full(3, radius), turn(1, yaw), radius, "", radius, minor
     if name == "torus":
         radius, minor = uniform(0.38, 0.48), uniform(0.3, 0.44)
         half = np.full(3, radius)
-        if rng.random() < 0.3:
+        if rng.random() < 0.3 * staging.odd:
             return half, turn(1, yaw), radius * minor, "", radius * (1 + minor), minor
-        stand = turn(1, uniform(-0.85, 0.85)) @ turn(0, math.pi / 2)
+        stand = turn(1, uniform(-0.85, 0.85) * staging.turns) @ turn(0, math.pi / 2)
         return half, stand, radius * (1 + minor), "", radius * (1 + minor), minor
     if name == "card":
         half = np.array((uniform(0.38, 0.58), uniform(0.42, 0.62), uniform(0.012, 0.03)))
         tilt = uniform(0, 0.4)
         lift = half[1] * math.cos(tilt) + half[2] * math.sin(tilt)
-        return half, turn(1, uniform(-0.9, 0.9)) @ turn(0, tilt), lift, "", half[0] + 0.1, minor
+        rotation = turn(1, uniform(-0.9, 0.9) * staging.turns) @ turn(0, tilt)
+        return half, rotation, lift, "", half[0] + 0.1, minor
     if name == "box":
         half = np.array((uniform(0.34, 0.52), uniform(0.3, 0.5), uniform(0.34, 0.52)))
         if adjective:
@@ -227,18 +300,18 @@ def shape_geometry(
         )
     radius, tall = uniform(*wide), uniform(*high)
     half = np.array((radius, tall, radius))
-    if name == "cylinder" and rng.random() < 0.18:
+    if name == "cylinder" and rng.random() < 0.18 * staging.odd:
         lying = turn(1, uniform(-1.3, 1.3)) @ turn(2, math.pi / 2)
         return half, lying, radius, "", max(radius, tall), minor
     return half, turn(1, yaw), tall, adjective, radius, minor
 
 
 def draw_solid(
-    rng: np.random.Generator, name: str, colour: str, textures: dict[str, float]
+    rng: np.random.Generator, name: str, colour: str, textures: Textures, staging: Staging
 ) -> tuple[Solid, float]:
     """Draw a named solid standing on the floor at the origin, and its radius on the floor."""
-    half, rotation, lift, adjective, reach, minor = shape_geometry(rng, name)
-    material = object_material(rng, colour, textures)
+    half, rotation, lift, adjective, reach, minor = shape_geometry(rng, name, staging)
+    material = object_material(rng, colour, textures.objects)
     centre = np.array((0.0, lift, 0.0))
     return Solid(
         name, SHAPES[name], colour, adjective, material, half, rotation, centre, minor

@@ -14,7 +14,16 @@ from torch.nn import functional
 from ldm.data import shapes
 from ldm.data.captions import FLOOR_WORDS, SeenObject, relation
 from ldm.data.layout import draw_scene
-from ldm.data.scene import CALM, CALM_SEEDS, RICH, SHAPES, textures_of
+from ldm.data.scene import (
+    CALM,
+    CALM_SEEDS,
+    FREE,
+    PORTRAIT_SEEDS,
+    RICH,
+    SHAPES,
+    staging_of,
+    textures_of,
+)
 from ldm.data.shapes import (
     COLOURS,
     HELD_OUT_FIRST_SEED,
@@ -256,6 +265,26 @@ def test_calm_seeds_give_calm_scenes() -> None:
     assert "leaves" in {draw_scene(seed).solids[-2].material.texture for seed in rich[:60]}
     assert HELD_OUT_FIRST_SEED not in CALM_SEEDS
     assert textures_of(CALM_SEEDS[-1] + 1) is RICH
+
+
+def test_portraits_put_things_where_one_expects_them() -> None:
+    first = PORTRAIT_SEEDS[0]
+    portraits = [draw_scene(seed) for seed in range(first, first + 60)]
+    assert {scene.named for scene in portraits} == {1, 2}
+    alone = []
+    for scene in portraits:
+        named = scene.solids[: scene.named]
+        across = [s.centre[0] * scene.rig.focal / s.centre[2] for s in named]
+        assert all(abs(x) < 0.27 for x in across)
+        if scene.named == 2:
+            assert across[0] * across[1] < 0  # one on each side
+        else:
+            alone.append(abs(across[0]) < 0.031)
+        assert scene.fog_length == 1e6 and not any(s.adjective for s in named)
+        assert textures_of(scene.seed) is CALM
+    # Where two find no room, one is left at its side.
+    assert sum(alone) / len(alone) > 0.95
+    assert staging_of(first - 1) is FREE and staging_of(PORTRAIT_SEEDS[-1] + 1) is FREE
 
 
 @pytest.mark.parametrize("batch", [1, 3])
