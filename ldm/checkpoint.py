@@ -6,7 +6,6 @@ classes of this repository (`ldm.util`), and their weights must fit exactly.
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from dpt.weights import drop_pages, is_mapped, read_tensors
+from ldm.files import whole_file
 from ldm.known_files import ROOT, describe_missing
 from ldm.recognise import read_architecture, recognise_config
 from ldm.util import as_plain, instantiate_from_config
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 PARAMETERIZATIONS = ("eps", "v")
 NAMES_SHOWN = 3
+ELSEWHERE = "parts_elsewhere"
 
 # Recomputed from the configuration where a file lacks them or holds them in half precision.
 SCHEDULE = (
@@ -103,7 +104,7 @@ def load_model(
         raise FileNotFoundError(describe_missing(path))
     tensors, metadata = read_tensors(path)
     tensors = {_published_name(name): tensor for name, tensor in tensors.items()}
-    tensors |= _depth_tensors(path, metadata)
+    tensors |= _tensors_elsewhere(path, metadata)
     found = _find_config(path, tensors, metadata, given=config)
     model = build_model(_with_parameterization(found, parameterization), device="meta")
     check_weights(model.state_dict(), tensors, path=path)
@@ -160,11 +161,24 @@ def check_weights(
     raise ValueError(f"{path}: does not fit the config; {faults}")
 
 
-def save_checkpoint(model: nn.Module, path: str | Path, config: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    model: nn.Module,
+    path: str | Path,
+    config: Mapping[str, Any],
+    *,
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
     """Write a model as float16 safetensors with its configuration inside, for `load_model`.
 
     The file appears whole or not at all. The noise schedule and the weights that nothing reads
     are left out.
+
+    Args:
+        model: The model.
+        path: Where the file goes.
+        config: What `load_model` builds the model from.
+        elsewhere: Parts that are left out, as other files of the repository hold them: the
+            beginning of their names in the model, and the file's place under the repository.
 
     Raises:
         ValueError: `path` has another suffix, or a weight is not finite in float16.
@@ -176,21 +190,20 @@ def save_checkpoint(model: nn.Module, path: str | Path, config: Mapping[str, Any
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"path: got {path}, expected a name ending in .safetensors")
-    left_out = {*SCHEDULE, *UNREAD}
-    state = {n: _half(n, t) for n, t in model.state_dict().items() if n not in left_out}
+    left_out, parts = {*SCHEDULE, *UNREAD}, tuple(elsewhere or ())
+    state = {
+        name: _half(name, tensor)
+        for name, tensor in model.state_dict().items()
+        if name not in left_out and not name.startswith(parts)
+    }
     metadata = {"format": "pt", "config": json.dumps(as_plain(config))}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    if elsewhere:
+        metadata[ELSEWHERE] = json.dumps(dict(elsewhere))
     try:
-        partial.touch()
-        mode = partial.stat().st_mode
-        save_file(state, str(partial), metadata=metadata)
-        partial.chmod(mode)  # safetensors would leave it readable by its owner only
-        os.replace(partial, path)
+        with whole_file(path) as partial:
+            save_file(state, str(partial), metadata=metadata)
     except SafetensorError as error:
         raise OSError(f"{path}: cannot be written ({error})") from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:
@@ -215,37 +228,39 @@ def _find_config(
     if given is not None:
         return given
     if "config" in metadata:
-        return _embedded_config(path, metadata["config"])
+        return _embedded_mapping(path, metadata, "config")
     name = recognise_config(tensors, path, metadata=metadata)
     logger.info("%s: recognised as configs/%s.yaml", path, name)
     return read_config(ROOT / "configs" / f"{name}.yaml")
 
 
-def _depth_tensors(path: Path, metadata: Mapping[str, str]) -> dict[str, Tensor]:
-    """Return the depth network's weights where a file only names their place.
+def _tensors_elsewhere(path: Path, metadata: Mapping[str, str]) -> dict[str, Tensor]:
+    """Return the weights of the parts of which a file only names the place.
 
-    Our own depth-conditioned file does, as with them it would be larger than a file here may be.
+    Our own files do: they share parts, and with them would be larger than a file here may be.
     """
-    place = metadata.get("depth_weights")
-    if place is None:
+    if ELSEWHERE not in metadata:
         return {}
-    file = (ROOT / place).resolve()
-    if not file.is_relative_to(ROOT):
-        raise ValueError(f"{path}: its metadata 'depth_weights' leads out of the repository")
-    if not file.is_file():
-        raise FileNotFoundError(f"{path}: needs the depth network in {place}, which is not there")
-    tensors, _ = read_tensors(file)
-    return {f"depth_model.model.{name}": tensor for name, tensor in tensors.items()}
+    tensors = {}
+    for prefix, place in _embedded_mapping(path, metadata, ELSEWHERE).items():
+        file = (ROOT / str(place)).resolve()
+        if not file.is_relative_to(ROOT):
+            raise ValueError(f"{path}: its metadata {ELSEWHERE!r} leads out of the repository")
+        if not file.is_file():
+            raise FileNotFoundError(f"{path}: needs {place}, which is not there")
+        part, _ = read_tensors(file)
+        tensors |= {f"{prefix}{name}": tensor for name, tensor in part.items()}
+    return tensors
 
 
-def _embedded_config(path: Path, text: str) -> Mapping[str, Any]:
+def _embedded_mapping(path: Path, metadata: Mapping[str, str], key: str) -> Mapping[str, Any]:
     try:
-        config = json.loads(text)
+        found = json.loads(metadata[key])
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: its metadata 'config' is no JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: its metadata 'config' is no mapping")
-    return config
+        raise ValueError(f"{path}: its metadata {key!r} is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: its metadata {key!r} is no mapping")
+    return found
 
 
 def _with_parameterization(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dpt.weights import read_tensors
 from ldm.checkpoint import save_checkpoint
+from ldm.data.scene import SHAPES
 from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.training.latents import latent_pool
@@ -21,11 +22,12 @@ from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
 from ldm.training.vocabulary import shapes_vocabulary
 from ldm.training.weights import (
+    SHARED_AUTOENCODER,
+    SHARED_PARTS,
     autoencoder_config,
     load_part,
     load_strictly,
     require_file,
-    save_without_depth_network,
 )
 from ldm.util import instantiate_from_config
 
@@ -36,6 +38,7 @@ STEM = "model.diffusion_model.input_blocks.0.0.weight"
 DROPPED = 0.1
 LEAD_INS = ("a photo of ", "a picture of ", "an image with ", "a render of ")
 LEAD_IN_SHARE = 0.1
+SETTLING = (0.35, 0.87)
 SHEET_PROMPTS = (
     "a red sphere on a checkered floor",
     "a blue box on a wooden floor under a blue sky",
@@ -60,16 +63,17 @@ class DiffusionTask(Task):
         self.pool = join_pools(list(self.pools.values()))
         self.model_config = complete_config(settings)
         self.model: LatentDiffusion = instantiate_from_config(self.model_config)
-        load_part(
-            self.model.first_stage_model,
-            Path(settings.start["autoencoder"]),
-            inside="first_stage_model.",
-        )
+        load_part(self.model.first_stage_model, Path(settings.start["autoencoder"]))
         if "diffusion" in settings.start:
             load_denoiser(self.model, Path(settings.start["diffusion"]))
+        if "diffusion_of_other_widths" in settings.start:
+            load_what_fits(self.model, Path(settings.start["diffusion_of_other_widths"]))
         self.model.cond_stage_model.requires_grad_(True)
         self.model.model.to(memory_format=torch.channels_last)
         self.tokens = self._tokenize()
+        self.chances = torch.tensor(
+            [objects_named(caption) ** -data.few_objects for caption in self.pool.captions]
+        )
         self.latents: dict[int, np.ndarray] = {}
         self.register_buffer("step_weight", self._weights(), persistent=False)
 
@@ -91,16 +95,15 @@ class DiffusionTask(Task):
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:
         """Return the weighted mean squared error of v."""
-        index = torch.randint(len(self.pool), (stage.batch,), generator=generator)
+        index = self.chances.multinomial(stage.batch, replacement=True, generator=generator)
         start = self._latents(stage.size_px, index)
         noise = torch.randn(start.shape, generator=generator).to(self.device)
         # Evenly spread timesteps in one batch make its loss less noisy.
         spread = (
             torch.arange(stage.batch) + torch.rand(stage.batch, generator=generator)
         ) / stage.batch
-        # What a scene shows is settled while there is much noise.
-        spread = spread ** self.settings.loss.get("spread_power", 1.0)
-        t = (spread * self.model.num_timesteps).long().to(self.device)
+        settled = settling_times(spread, share=self.settings.loss.get("settling_share", 0.0))
+        t = (settled * self.model.num_timesteps).long().to(self.device)
         noisy = self.model.q_sample(start, t, noise)
         condition = self._condition(index, stage, generator=generator)
         found = self.model.apply_model(
@@ -165,8 +168,10 @@ class DiffusionTask(Task):
         return images
 
     def export(self, path: Path) -> None:
-        """Write the whole model."""
-        save_checkpoint(self.model, path, {"model": self.model_config})
+        """Write everything but the autoencoder, which has a file of its own."""
+        save_checkpoint(
+            self.model, path, {"model": self.model_config}, elsewhere=SHARED_AUTOENCODER
+        )
 
     def compile_networks(self) -> None:
         """Compile the UNet, one graph for each input size."""
@@ -223,8 +228,18 @@ class DepthDiffusionTask(DiffusionTask):
         return torch.from_numpy(np.stack([self.pool.disparity_px(i) for i in range(count)])).float()
 
     def export(self, path: Path) -> None:
-        """Write everything but the depth network, which has a file of its own."""
-        save_without_depth_network(self.model, path, {"model": self.model_config})
+        """Write everything but autoencoder and depth network, which have files of their own."""
+        save_checkpoint(self.model, path, {"model": self.model_config}, elsewhere=SHARED_PARTS)
+
+
+def settling_times(spread: Tensor, *, share: float) -> Tensor:
+    """Map `spread`, even in [0, 1), to times of which `share` lie where a scene is settled.
+
+    The others stay even: before, nothing can be seen; after, only textures are cleaned.
+    """
+    first, last = SETTLING
+    settling = first + (last - first) * spread / max(share, 1e-6)
+    return torch.where(spread < share, settling, (spread - share) / max(1 - share, 1e-6))
 
 
 def complete_config(settings: Settings) -> dict[str, Any]:
@@ -267,6 +282,31 @@ def load_denoiser(model: LatentDiffusion, path: Path) -> None:
     more = model.model.diffusion_model.in_channels - stem.shape[1]
     tensors[STEM] = F.pad(stem, (0, 0, 0, 0, 0, more))
     load_strictly(model, tensors, path=path, prefixes=DENOISER)
+
+
+def load_what_fits(model: LatentDiffusion, path: Path) -> None:
+    """Start from the layers of another run's UNet and text encoder that have the same shape.
+
+    The others keep their random start: what a level of another width does is learned anew.
+
+    Raises:
+        FileNotFoundError: `path` is not there.
+        ValueError: no layer fits.
+    """
+    require_file(path)
+    tensors, _ = read_tensors(path)
+    own = {n: t for n, t in model.state_dict().items() if n.startswith(DENOISER)}
+    fitting = {n: tensors[n].float() for n in own.keys() & tensors.keys()}
+    fitting = {n: t for n, t in fitting.items() if t.shape == own[n].shape}
+    if not fitting:
+        raise ValueError(f"{path}: none of its layers fits the configuration")
+    logger.info("%d of %d weights start from %s", len(fitting), len(own), path)
+    model.load_state_dict(fitting, strict=False)
+
+
+def objects_named(caption: str) -> int:
+    """Return how many objects `caption` names, at least 1."""
+    return max(1, sum(word in SHAPES for word in caption.split()))
 
 
 def as_grid(images: Tensor, *, columns: int = 4) -> Tensor:

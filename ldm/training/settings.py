@@ -7,20 +7,22 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ldm.data.scene import CALM_SEEDS
+from ldm.data.scene import CALM_SEEDS, PORTRAIT_SEEDS
 
 PARTS = ("autoencoder", "dpt", "diffusion", "depth")
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The pool of rendered scenes that a part learns from; of the calm ones too, if asked for."""
+    """The pools of rendered scenes that a part learns from: plain, calm and portraits."""
 
     folder: str = "outputs/cache/shapes-256"
     scenes: int = 9216
     calm_scenes: int = 0
+    portraits: int = 0
     first_seed: int = 0
     size_px: int = 256
+    few_objects: float = 0.0  # a scene of n objects is drawn n**few_objects times less often
 
     def parts(self) -> list["PoolPart"]:
         """Return the folders that the scenes lie in."""
@@ -28,7 +30,10 @@ class DataSettings:
         calm = PoolPart(
             Path(f"{self.folder}-calm"), self.calm_scenes, CALM_SEEDS[0] + self.first_seed
         )
-        return [part for part in (rich, calm) if part.scenes]
+        portraits = PoolPart(
+            Path(f"{self.folder}-portraits"), self.portraits, PORTRAIT_SEEDS[0] + self.first_seed
+        )
+        return [part for part in (rich, calm, portraits) if part.scenes]
 
 
 @dataclass(frozen=True)

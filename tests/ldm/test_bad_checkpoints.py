@@ -159,7 +159,15 @@ def test_bad_config_files(tmp_path):
     ("place", "expected"),
     [("../elsewhere.safetensors", "leads out of the repository"), ("models/none.pt", "not there")],
 )
-def test_named_depth_weights_stay_in_the_repository(tmp_path, model, place, expected):
+def test_named_parts_stay_in_the_repository(tmp_path, model, place, expected):
     path = tmp_path / "a.safetensors"
-    save_file(model.state_dict(), path, metadata={"depth_weights": place})
+    metadata = {"parts_elsewhere": json.dumps({"first_stage_model.": place})}
+    save_file(model.state_dict(), path, metadata=metadata)
+    assert expected in one_line_error(path, config=TINY)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("{", "no JSON"), ("[1]", "no mapping")])
+def test_damaged_list_of_parts_is_named(tmp_path, model, text, expected):
+    path = tmp_path / "a.safetensors"
+    save_file(model.state_dict(), path, metadata={"parts_elsewhere": text})
     assert expected in one_line_error(path, config=TINY)

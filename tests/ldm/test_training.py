@@ -2,24 +2,28 @@
 
 import copy
 import dataclasses
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
-from ldm.training import fast_norm, losses, pool, report
+from ldm.training import diffusion, fast_norm, losses, pool, report
 from ldm.training.autoencoder import start_plainly
+from ldm.training.diffusion import DiffusionTask
 from ldm.training.ema import WeightAverage
 from ldm.training.loop import CHECKPOINT, learning_rate, read_checkpoint
 from ldm.training.parts import train_part
 from ldm.training.settings import Settings, parse_settings, read_settings
-from ldm.training.weights import autoencoder_config, load_part, part_config
+from ldm.training.weights import autoencoder_config, part_config
 from ldm.util import instantiate_from_config
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "shapes"
@@ -196,8 +200,21 @@ def test_empty_pool_is_named(tmp_path: Path) -> None:
         pool.open_pool(tmp_path)
 
 
-def test_diffusion_weights_load(trained: Path) -> None:
-    model = load_model(trained / "diffusion.safetensors")
+def whole(trained: Path, part: str, path: Path) -> Path:
+    """Write a part's file with the parts that it only names, as trained here; return `path`."""
+    with safe_open(trained / f"{part}.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    own = {"first_stage_model.": "autoencoder", "depth_model.model.": "dpt"}
+    for prefix in json.loads(metadata.pop("parts_elsewhere")):
+        with safe_open(trained / f"{own[prefix]}.safetensors", framework="pt") as file:
+            tensors |= {prefix + name: file.get_tensor(name) for name in file.keys()}
+    save_file(tensors, path, metadata=metadata)
+    return path
+
+
+def test_diffusion_weights_load(trained: Path, tmp_path: Path) -> None:
+    model = load_model(whole(trained, "diffusion", tmp_path / "whole.safetensors"))
     prompt = model.get_learned_conditioning(["a red sphere"])
     noise = torch.zeros(1, 4, 8, 8)
     out = model.apply_model(noise, torch.tensor([500]), prompt)
@@ -206,14 +223,45 @@ def test_diffusion_weights_load(trained: Path) -> None:
     assert model.scale_factor == factor
 
 
-def test_a_whole_model_is_as_good_a_start_as_its_autoencoder(trained: Path) -> None:
-    alone, whole = trained / "autoencoder.safetensors", trained / "diffusion.safetensors"
-    assert autoencoder_config(alone) == autoencoder_config(whole)
-    networks = [instantiate_from_config(autoencoder_config(alone)[0]) for _ in range(2)]
-    load_part(networks[0], alone)
-    load_part(networks[1], whole, inside="first_stage_model.")
-    for first, second in zip(*(network.parameters() for network in networks), strict=True):
-        assert torch.equal(first, second)
+def test_another_part_is_no_autoencoder(trained: Path) -> None:
+    with pytest.raises(ValueError, match="is no autoencoder's"):
+        autoencoder_config(trained / "diffusion.safetensors")
+
+
+def test_levels_of_another_width_start_at_random(trained: Path) -> None:
+    settings = tiny_settings("diffusion", trained)
+    config = copy.deepcopy(dataclasses.asdict(settings))
+    config["model"]["params"]["unet_config"]["params"]["channel_mult"] = [1, 2]
+    config["start"]["diffusion_of_other_widths"] = str(trained / "diffusion.safetensors")
+    wider = DiffusionTask(parse_settings(config)).model.model.diffusion_model
+    with safe_open(trained / "diffusion.safetensors", framework="pt") as file:
+        stem = file.get_tensor("model.diffusion_model.input_blocks.0.0.weight")
+        narrow = file.get_tensor("model.diffusion_model.middle_block.0.out_layers.3.bias")
+    assert torch.equal(wider.input_blocks[0][0].weight, stem.float())
+    assert wider.middle_block[0].out_layers[3].bias.shape == (2 * len(narrow),)
+
+
+def test_few_objects_are_drawn_more_often(trained: Path) -> None:
+    captions = ["a red box", "a tall red box left of a pink card on a plain floor", "no name"]
+    captions_file = trained / "pool" / "00000.captions.json"
+    kept = captions_file.read_text()
+    captions_file.write_text(json.dumps(captions * 2))
+    try:
+        settings = tiny_settings("diffusion", trained)
+        data = dataclasses.replace(settings.data, few_objects=1.0)
+        task = DiffusionTask(dataclasses.replace(settings, data=data))
+    finally:
+        captions_file.write_text(kept)
+    torch.testing.assert_close(task.chances, torch.tensor([1, 0.5, 1] * 2))
+
+
+@given(share=st.floats(0.0, 1.0), spread=st.floats(0.0, 1.0, exclude_max=True, width=32))
+def test_times_stay_in_range_and_settle_where_told(share: float, spread: float) -> None:
+    time = float(diffusion.settling_times(torch.tensor([spread]), share=share))
+    assert 0 <= time < 1
+    if spread < share:
+        first, last = diffusion.SETTLING
+        assert first - 1e-6 <= time <= last + 1e-6  # float32
 
 
 def test_depth_network_loads(trained: Path) -> None:
@@ -221,23 +269,22 @@ def test_depth_network_loads(trained: Path) -> None:
     assert network(torch.zeros(1, 3, 64, 64)).shape == (1, 64, 64)
 
 
-def test_depth_sibling_names_the_file_of_its_depth_network(trained: Path) -> None:
-    with safe_open(trained / "depth.safetensors", framework="pt") as file:
-        assert file.metadata()["depth_weights"] == "midas_models/shapes-dpt.safetensors"
-        names = set(file.keys())
-    assert not any(name.startswith("depth_model.") for name in names)
-    assert "model.diffusion_model.input_blocks.0.0.weight" in names
+def test_files_name_those_of_the_parts_that_they_share(trained: Path) -> None:
+    shared = {
+        "first_stage_model.": "models/first_stage_models/shapes.safetensors",
+        "depth_model.model.": "midas_models/shapes-dpt.safetensors",
+    }
+    for part, left_out in (("diffusion", {"first_stage_model."}), ("depth", set(shared))):
+        with safe_open(trained / f"{part}.safetensors", framework="pt") as file:
+            named = json.loads(file.metadata()["parts_elsewhere"])
+            names = set(file.keys())
+        assert named == {prefix: shared[prefix] for prefix in left_out}
+        assert not any(name.startswith(tuple(left_out)) for name in names)
+        assert "model.diffusion_model.input_blocks.0.0.weight" in names
 
 
 def test_depth_sibling_is_whole_with_its_depth_network(trained: Path, tmp_path: Path) -> None:
-    with safe_open(trained / "depth.safetensors", framework="pt") as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
-    with safe_open(trained / "dpt.safetensors", framework="pt") as file:
-        tensors |= {f"depth_model.model.{name}": file.get_tensor(name) for name in file.keys()}
-    metadata.pop("depth_weights")
-    save_file(tensors, tmp_path / "whole.safetensors", metadata=metadata)
-    model = load_model(tmp_path / "whole.safetensors")
+    model = load_model(whole(trained, "depth", tmp_path / "whole.safetensors"))
     text = model.get_learned_conditioning(["a blue box"])
     condition = {"c_crossattn": [text], "c_concat": [torch.zeros(1, 1, 8, 8)]}
     out = model.apply_model(torch.zeros(1, 4, 8, 8), torch.tensor([10]), condition)
