@@ -103,7 +103,8 @@ class DiffusionTask(Task):
             torch.arange(stage.batch) + torch.rand(stage.batch, generator=generator)
         ) / stage.batch
         settled = settling_times(spread, share=self.settings.loss.get("settling_share", 0.0))
-        t = (settled * self.model.num_timesteps).long().to(self.device)
+        last = self.model.num_timesteps - 1  # rounding may lift a time to 1
+        t = (settled * self.model.num_timesteps).long().clamp(max=last).to(self.device)
         noisy = self.model.q_sample(start, t, noise)
         condition = self._condition(index, stage, generator=generator)
         found = self.model.apply_model(
@@ -233,7 +234,7 @@ class DepthDiffusionTask(DiffusionTask):
 
 
 def settling_times(spread: Tensor, *, share: float) -> Tensor:
-    """Map `spread`, even in [0, 1), to times of which `share` lie where a scene is settled.
+    """Map `spread`, even in [0, 1], to times there, of which `share` lie where a scene is settled.
 
     The others stay even: before, nothing can be seen; after, only textures are cleaned.
     """
