@@ -23,7 +23,7 @@ def pair(seed: int, height: int = 48, width: int = 56) -> tuple[np.ndarray, np.n
     return np.clip(target + noise, 0, 255).astype(np.uint8), target.astype(np.uint8)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1))
 def test_agrees_with_scikit_image(seed: int) -> None:
     output, target = pair(seed)

@@ -13,7 +13,7 @@ def ramp(height: int = 4, width: int = 32) -> np.ndarray:
     return np.repeat(np.repeat(columns[None, :, None], height, 0), 3, 2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 12), st.integers(1, 3))
 def test_whole_shifts_move_pixels_unchanged(shift: int, oversampling: int) -> None:
     left = np.random.default_rng(shift).integers(0, 256, (6, 40, 3), dtype=np.uint8)
@@ -23,7 +23,7 @@ def test_whole_shifts_move_pixels_unchanged(shift: int, oversampling: int) -> No
     assert valid[:, : 40 - shift].all() and not valid[:, 40 - shift :].any()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0, 9.75), st.sampled_from([1, 2, 4]))
 def test_fractions_are_exact_on_a_ramp(shift: float, oversampling: int) -> None:
     disparity = np.full((4, 32), shift, np.float32)

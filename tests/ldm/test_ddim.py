@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -105,7 +105,6 @@ def test_samples_have_the_spread_of_the_data(eta: float) -> None:
     assert samples.std().item() == pytest.approx(DATA_STD, rel=0.05)
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 0.99), st.floats(0, 1))
 def test_update_keeps_the_noise_level(alpha: float, share: float) -> None:
     sigma = share * (1 - alpha) ** 0.5

@@ -174,7 +174,7 @@ def test_a_depth_model_needs_its_depth_stage() -> None:
         instantiate_from_config(config_with({}, "LatentDepth2ImageDiffusion"))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 999), st.integers(0, 2**31), st.sampled_from(["eps", "v"]))
 def test_conversions_undo_the_training_target(t: int, seed: int, parameterization: str) -> None:
     model = schedule_model(parameterization)

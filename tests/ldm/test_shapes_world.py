@@ -36,7 +36,7 @@ from ldm.data.shapes import (
 CHECKSUM = Path(__file__).parents[1] / "golden" / "shapes_world.npz"
 LEVEL = 1 / 255
 SEEDS = st.integers(0, 2**32 - 1)
-FEW = settings(max_examples=6, deadline=None, derandomize=True)
+FEW = settings(max_examples=6)
 
 
 @pytest.fixture(scope="module")

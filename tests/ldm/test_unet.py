@@ -206,7 +206,7 @@ def plain_attention(layer: CrossAttention, x: Tensor, context: Tensor) -> Tensor
     return layer.to_out(torch.cat(heads, -1))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 7), st.integers(1, 4), st.booleans())
 def test_attention_is_its_definition(
     batch: int, tokens: int, others: int, heads: int, cross: bool

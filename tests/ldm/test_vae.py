@@ -6,7 +6,7 @@ from unittest.mock import patch
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ldm.models.autoencoder import AutoencoderKL, IdentityFirstStage
@@ -146,7 +146,6 @@ def posterior_of(mean: float, logvar: float, size: int = 1) -> DiagonalGaussianD
     return DiagonalGaussianDistribution(parameters)
 
 
-@settings(deadline=None)
 @given(st.floats(-5, 5), st.floats(-5, 5))
 def test_divergence_is_the_closed_form(mean: float, logvar: float) -> None:
     found = posterior_of(mean, logvar).kl()

@@ -42,7 +42,6 @@ def lines_of_sight_degrees(disparity_cm: float, distance_cm: float) -> float:
 
 
 @given(viewings, st.floats(-40, 40))
-@settings(deadline=None)
 def test_degrees_are_those_between_the_lines_of_sight(viewing, percent):
     disparity_cm = percent / 100 * viewing.display_width_cm
     seen = lines_of_sight_degrees(disparity_cm, viewing.viewing_distance_cm)
@@ -51,7 +50,6 @@ def test_degrees_are_those_between_the_lines_of_sight(viewing, percent):
 
 
 @given(viewings, st.floats(0.2, 20))
-@settings(deadline=None)
 def test_degrees_are_those_of_the_point_that_is_seen(viewing, metres):
     """Lines of sight to a point at some distance cross the display so far apart."""
     point_cm, distance_cm = 100 * metres, viewing.viewing_distance_cm
@@ -64,14 +62,12 @@ def test_degrees_are_those_of_the_point_that_is_seen(viewing, metres):
 
 
 @given(viewings, st.floats(-30, 30))
-@settings(deadline=None)
 def test_degrees_and_percent_undo_each_other(viewing, percent):
     there_and_back = disparity_percent(disparity_degrees(percent, viewing), viewing)
     assert there_and_back == pytest.approx(percent, abs=1e-6)
 
 
 @given(viewings)
-@settings(deadline=None)
 def test_one_degree_rule(viewing):
     allowed = limits("degree", viewing)
     assert disparity_degrees(allowed.crossed_percent, viewing) == pytest.approx(1)
@@ -84,7 +80,6 @@ def test_one_degree_rule(viewing):
 
 
 @given(viewings)
-@settings(deadline=None)
 def test_zone_of_comfort(viewing):
     """The points at the limits lie on the published lines, focal = slope * vergence + offset."""
     allowed, distance_m = limits("zone", viewing), viewing.viewing_distance_cm / 100
@@ -112,7 +107,6 @@ planes = st.one_of(st.none(), st.floats(0, 1))
 
 
 @given(rules, viewings, planes)
-@settings(deadline=None)
 def test_strength_is_inside_the_limits_and_the_largest_such(rule, viewing, plane):
     allowed = limits(rule, viewing)
     strength = comfortable_strength(allowed, plane)
@@ -140,7 +134,7 @@ def random_map(seed: int, size: tuple[int, int] = (24, 32)) -> torch.Tensor:
     st.one_of(st.just("auto"), st.floats(0, 1)),
     st.integers(0, 2**31),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_pairs_of_best_reach_the_limits_and_keep_them(rule, viewing, convergence, seed):
     options = preset(
         "best",
@@ -200,7 +194,7 @@ def test_limits_in_whole_steps():
 
 
 @given(st.integers(0, 2**31))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_automatic_plane_leaves_thirty_percent_in_front(seed):
     near = random_map(seed)
     options = preset("best", convergence="auto")

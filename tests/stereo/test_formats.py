@@ -188,7 +188,7 @@ def test_mask_is_white_where_the_right_view_was_invented() -> None:
     np.testing.assert_array_equal(picture == 255, ~pair.valid)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 9), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_round_trip_of_any_size(height: int, width: int, seed: int) -> None:
     pair = noise_pair(height, width, seed)

@@ -21,7 +21,7 @@ def random_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_warped_pixels_are_kept_exactly(seed):
     warped, valid = random_case(seed)
     change = 255 * torch.randn(3, 16, 24, generator=torch.Generator().manual_seed(seed))
@@ -30,7 +30,7 @@ def test_warped_pixels_are_kept_exactly(seed):
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_without_a_change_the_filling_stands(seed):
     warped, valid = random_case(seed)
     filled = fill_holes(warped, valid)
@@ -102,7 +102,7 @@ def random_guide(seed: int, *, holes: slice = slice(12, 20)) -> tuple[Guide, tor
 
 
 @given(st.integers(0, 1000), st.floats(1, 5))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_trust_is_the_weight_of_least_error(seed, times):
     """The network misses by 1 everywhere, and what it is held against in holes by more."""
     guide, miss = random_guide(seed)

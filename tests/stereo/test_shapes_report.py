@@ -123,7 +123,7 @@ def test_pair_needs_a_gap_and_more_than_a_speck():
 
 
 @given(st.integers(0, 63), st.integers(0, 63))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_places_are_the_columns_of_the_patches(first: int, second: int):
     left, right = sorted((first, second))
     if right - left < 4:

@@ -48,7 +48,7 @@ offsets = st.tuples(
 
 
 @given(offsets)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_shift_equals_the_triple_loop_bit_for_bit(case):
     batch, height, width, seed, leftward = case
     rng = np.random.default_rng(seed)
@@ -65,7 +65,7 @@ def test_shift_equals_the_triple_loop_bit_for_bit(case):
 
 
 @given(offsets)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_subpixel_agrees_with_whole_cells_on_whole_offsets(case):
     batch, height, width, seed, leftward = case
     rng = np.random.default_rng(seed)

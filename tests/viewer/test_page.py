@@ -76,7 +76,7 @@ def test_title_says_what_is_shown(settings: dict, title: str) -> None:
     assert f"<title>{title}</title>" in page and f"<h1>{title}</h1>" in page
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.text(), st.recursive(st.integers() | st.text(), st.lists, max_leaves=4))
 def test_settings_come_back_whatever_they_hold(prompt: str, value: object) -> None:
     pair = make_pair(prompt=prompt, value=value)
