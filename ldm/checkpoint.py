@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from dpt.weights import drop_pages, is_mapped, read_tensors
-from ldm.files import whole_file
+from ldm.files import file_digest, whole_file
 from ldm.known_files import ROOT, describe_missing
 from ldm.recognise import read_architecture, recognise_config
 from ldm.util import as_plain, instantiate_from_config
@@ -161,6 +161,19 @@ def check_weights(
     raise ValueError(f"{path}: does not fit the config; {faults}")
 
 
+def checkpoint_digest(path: Path) -> str:
+    """Return what tells a weight file from another, the files that it takes parts from included.
+
+    Raises:
+        OSError: One of them is not there.
+        ValueError: The file is damaged.
+    """
+    if path.suffix != ".safetensors":
+        return file_digest(path)
+    files = [path, *_files_elsewhere(path, read_tensors(path)[1]).values()]
+    return "-".join(file_digest(file) for file in files)
+
+
 def save_checkpoint(
     model: nn.Module,
     path: str | Path,
@@ -239,18 +252,24 @@ def _tensors_elsewhere(path: Path, metadata: Mapping[str, str]) -> dict[str, Ten
 
     Our own files do: they share parts, and with them would be larger than a file here may be.
     """
+    tensors = {}
+    for prefix, file in _files_elsewhere(path, metadata).items():
+        part, _ = read_tensors(file)
+        tensors |= {f"{prefix}{name}": tensor for name, tensor in part.items()}
+    return tensors
+
+
+def _files_elsewhere(path: Path, metadata: Mapping[str, str]) -> dict[str, Path]:
     if ELSEWHERE not in metadata:
         return {}
-    tensors = {}
+    files = {}
     for prefix, place in _embedded_mapping(path, metadata, ELSEWHERE).items():
-        file = (ROOT / str(place)).resolve()
+        files[prefix] = file = (ROOT / str(place)).resolve()
         if not file.is_relative_to(ROOT):
             raise ValueError(f"{path}: its metadata {ELSEWHERE!r} leads out of the repository")
         if not file.is_file():
             raise FileNotFoundError(f"{path}: needs {place}, which is not there")
-        part, _ = read_tensors(file)
-        tensors |= {f"{prefix}{name}": tensor for name, tensor in part.items()}
-    return tensors
+    return files
 
 
 def _embedded_mapping(path: Path, metadata: Mapping[str, str], key: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 WHOLE_FILE_BYTES = 2**26
 END_BYTES = 2**20
 FINGERPRINT_DIGITS = 16
+PARTIAL = ".partial"
 
 
 @contextmanager
@@ -22,7 +23,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: the folder or the file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         partial.touch()
         mode = partial.stat().st_mode
@@ -31,6 +32,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_partial(path: Path) -> bool:
+    """Tell whether a file is what an interrupted `whole_file` may leave behind."""
+    return path.name.startswith(".") and path.name.endswith(PARTIAL)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

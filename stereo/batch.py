@@ -99,9 +99,11 @@ class Batch:
         Raises:
             ValueError: when there are not so many devices, or with a grid of all pairs.
         """
+        from ldm.checkpoint import checkpoint_digest
+
         self._args, self._stereo, self._team = args, stereo, _start_team(args)
         self._common = {
-            "files": [None if path is None else file_digest(path) for path in files],
+            "files": [None if path is None else checkpoint_digest(path) for path in files],
             "precision": args.precision,
             "parameterization": args.parameterization,
             "depth": args.depth,

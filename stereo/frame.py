@@ -34,18 +34,25 @@ def fit_to_model(
     """
     height, width = image.shape[:2]
     if options.fusion:
-        # The picture itself is only warped, so all of it has to be covered, a little stretched.
-        whole = multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE)
-        size_px = whole.size_px
-        if sampling.height_px or sampling.width_px:
-            size_px = picture_size(model, sampling)[::-1]
-        return Fit((0, 0, width, height), size_px)
+        # The picture itself is only warped, so all of it has to be covered.
+        return whole_fit(model, (width, height), sampling)
     if sampling.height_px or sampling.width_px:
         chosen = picture_size(model, sampling)
         return covering_fit(width, height, size_px=chosen[::-1])
     if options.published_bookkeeping:
         return square_fit(width, height, size_px=model_side_px(model))
     return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE)
+
+
+def whole_fit(model: "LatentDiffusion", size_px: tuple[int, int], sampling: SamplingOptions) -> Fit:
+    """Plan how a whole picture (width, height) is resized for the model, a little stretched."""
+    if sampling.height_px or sampling.width_px:
+        fitted = picture_size(model, sampling)[::-1]
+    else:
+        fitted = multiple_fit(
+            *size_px, size_px=model_side_px(model), multiple=SIZE_MULTIPLE
+        ).size_px
+    return Fit((0, 0, *size_px), fitted)
 
 
 def fit_map(frame: Fit, disparity: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -61,7 +61,12 @@ def fused_right(
     guide = _guide(model, run, left, filled, valid, options, sampling)
     first = first_guided_step(run.total, options)
     latents, foreseen = denoise_guided(
-        run, left.branch, guide, first, share=options.shared_attention
+        run,
+        left.branch,
+        guide,
+        first,
+        share=options.shared_attention,
+        renoised=options.renoised_cells,
     )
     if options.weighed_holes:
         latents = torch.lerp(guide.clean, latents, trust(foreseen, guide))
@@ -98,7 +103,7 @@ def _guide(
         left.branch.latents[first - 1],
         left.clean,
         run.sampler.ddim_alphas[run.total - 1 - first],
-        offsets_px(cells, -1 if options.eye == "right" else 1, "nearest").to(left.clean.device),
+        offsets_px(cells, -1 if options.eye == "right" else 1, options.rounding).to(left.clean.device),
         seeded_noise(n, (channels, *size), sampling.seed + HOLE_SEED_OFFSET),
         eye=options.eye,
     )

@@ -59,7 +59,13 @@ def right_noise(
 
 
 def denoise_guided(
-    run: Denoiser, branch: LeftBranch, guide: Guide, first: int, *, share: bool = True
+    run: Denoiser,
+    branch: LeftBranch,
+    guide: Guide,
+    first: int,
+    *,
+    share: bool = True,
+    renoised: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Denoise right latents from step `first` on, looking at the left branch.
 
@@ -69,6 +75,7 @@ def denoise_guided(
         guide: what is known.
         first: the first step.
         share: switches the attention edit.
+        renoised: keep the known cells at what is known, at every step.
 
     Returns:
         The right latents (n, C, h, w), and the clean ones that the first step predicted.
@@ -80,8 +87,9 @@ def denoise_guided(
         with replay_attention(run.unet, store) if store is not None else nullcontext():
             right, predicted = run.step(right, index, ("right",))
         foreseen = predicted if foreseen is None else foreseen
-        level = run.sampler.ddim_alphas_prev[run.total - 1 - index]
-        right = torch.where(guide.known, guide.at(level), right)
+        if renoised:
+            level = run.sampler.ddim_alphas_prev[run.total - 1 - index]
+            right = torch.where(guide.known, guide.at(level), right)
         run.report("right", index, right, predicted)
     return right, foreseen
 

@@ -56,7 +56,8 @@ class StereoOptions:
         scale_percent: largest shift, in percent of the width (s in eq. 3).
         shift_both: move each view by half of the scale instead of the right one by all of it.
         deblur: put unit-variance noise into the holes of the shift instead of zeros.
-        rounding: whole-cell (`truncate` as published, `nearest`) or `subpixel` splatting.
+        rounding: whole-cell (`truncate` as published, `nearest`) or `subpixel` splatting; with
+            fusion only noise is moved by cells, and splatting would lower its variance.
         normalisation: scale disparity to [0, 1] per `image`, or over the `batch` as published.
         shift_step: step after which the shift happens (0-based); None takes a fifth of the steps.
         masked_denoising: write the shifted left view into the right one again after later steps.
@@ -66,6 +67,8 @@ class StereoOptions:
             stored inversion is the left branch and nothing is optimised.
         fusion: warp the left picture at its own size and let denoising fill the holes alone,
             guided by the encoded warp at every step.
+        renoised_cells: with fusion, set the cells that are known to the encoded warp, noised to
+            the step's level, after every step, and not only where denoising sets out.
         guided_start: share of the steps after which that denoising sets out; before it a hole keeps
             what continues its surroundings. Late by measurement with the embedded model, whose
             inventions are worse than that; a model that invents well may start earlier.
@@ -101,6 +104,7 @@ class StereoOptions:
     warp_depth_condition: bool = True
     inversion: Literal["null-text", "direct"] = "null-text"
     fusion: bool = False
+    renoised_cells: bool = True
     guided_start: float = 0.9
     weighed_holes: bool = True
     metric_disparity: bool = False

@@ -58,7 +58,9 @@ def cell(row: Mean | Published, column: Column) -> str:
     if value is None:
         unmeasured = isinstance(row, Mean) and row.metrics and column.key.startswith("lpips")
         return SKIPPED if unmeasured else ABSENT
-    return f"{value * (100 if column.percent else 1):.{column.digits}f}"
+    shown = f"{value * (100 if column.percent else 1):.{column.digits}f}"
+    count = row.counts.get(column.key) if isinstance(row, Mean) else None
+    return shown if count is None or count == row.scenes else f"{shown} ({count})"
 
 
 def groups_of(summary: list[Mean]) -> list[str]:

@@ -2,7 +2,12 @@
 
 import logging
 
+import cv2
+
 from stereo.evaluation.files import RunFolder, read_json, write_json
+
+# What a scene's files, a network or a full memory raise; anything else is a mistake of ours.
+FAILURES = (ValueError, OSError, RuntimeError, MemoryError, cv2.error)
 
 log = logging.getLogger(__name__)
 

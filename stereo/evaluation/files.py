@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ldm.files import write_bytes, write_text
+from ldm.files import is_partial, write_bytes, write_text
 
 RUN, METHOD = "run.json", "method.json"
 SUMMARY, TABLE = "summary.json", "table.md"
@@ -83,7 +83,7 @@ def claim_run(folder: RunFolder, settings: dict[str, Any], scenes: list[dict[str
             raise ValueError(f"out: {folder.root} is of other scenes; choose another --out")
         if len(known["scenes"]) >= len(scenes):
             return
-    elif folder.root.is_dir() and any(folder.root.iterdir()):
+    elif folder.root.is_dir() and any(not is_partial(entry) for entry in folder.root.iterdir()):
         raise ValueError(f"out: {folder.root} holds other files and no {RUN}; choose another --out")
     write_json(path, {"settings": settings, "scenes": scenes})
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from stereo.evaluation.commit import git_commit
 from stereo.evaluation.datasets.scene import SceneSource
-from stereo.evaluation.failures import forget, record
+from stereo.evaluation.failures import FAILURES, forget, record
 from stereo.evaluation.files import (
     RunFolder,
     claim_method,
@@ -59,7 +60,7 @@ def infer_scene(
     try:
         prepare(folder, settings, source, models)
         scene = read_scene(folder, source.name)
-    except (ValueError, OSError) as error:
+    except FAILURES as error:
         record(folder, PREPARE, source.name, error)
         return 1
     forget(folder, PREPARE, source.name)
@@ -67,11 +68,19 @@ def infer_scene(
 
 
 def prepare(folder: RunFolder, settings: RunSettings, source: SceneSource, models: Models) -> None:
-    """Write a scene's views and maps, its sidecar last; nothing to do where that exists."""
+    """Write a scene's views and maps, its sidecar last; nothing to do where that is complete.
+
+    A right view or a truth that was missing is looked for again.
+    """
     place = folder.scene(source.name)
-    if (place / "scene.json").is_file():
+    known = (place / "scene.json").is_file()
+    if known and all((place / name).is_file() for name in ("right.png", "truth.npy")):
         return
     scene = fit_scene(source.load(), settings.protocol)
+    if known:
+        found = (scene.right is not None, scene.disparity is not None)
+        if found == tuple((place / name).is_file() for name in ("right.png", "truth.npy")):
+            return
     disparity = disparity_for(scene, settings.disparity, models.monocular)
     visible, known_by = visible_in_right(scene, reference_disparity(scene, disparity))
     write_image(place / "left.png", scene.left)
@@ -121,7 +130,7 @@ def _render(folder: RunFolder, method: str, scene: PreparedScene, models: Models
     task = Task(scene.name, scene.left, scene.disparity, scene.notes["prompt"])
     try:
         made = make_method(method, models)(task)
-    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+    except FAILURES as error:
         record(folder, method, scene.name, error)
         return False
     seconds = time.perf_counter() - started
@@ -131,6 +140,7 @@ def _render(folder: RunFolder, method: str, scene: PreparedScene, models: Models
         "method": method,
         "scene": scene.name,
         "seconds": round(seconds, 3),
+        "git_commit": git_commit(),
         "settings": made.settings,
     }
     write_json(folder.sidecar(method, scene.name), sidecar)

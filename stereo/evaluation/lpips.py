@@ -80,6 +80,9 @@ def find_backbones(given: Path | None = None) -> dict[str, Path]:
         raise FileNotFoundError(f"lpips: {given} does not exist, expected a folder or a .pth file")
     folders = [ROOT / MODELS, Path(torch.hub.get_dir()) / "checkpoints"]
     files = [given] if given is not None and given.is_file() else []
+    names = [name for name, _ in TAPS.values()]
+    if files and not given.name.startswith(tuple(names)):
+        raise ValueError(f"lpips: got {given.name}, expected one of {', '.join(names)}, *.pth")
     for folder in folders if given is None or given.is_file() else [given, *folders]:
         files += sorted(folder.glob("*.pth")) if folder.is_dir() else []
     named = {name: [p for p in files if p.name.startswith(TAPS[name][0])] for name in TAPS}

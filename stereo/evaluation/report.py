@@ -2,12 +2,10 @@
 
 import csv
 import io
-import subprocess
 from dataclasses import asdict
 from typing import Any
 
 from ldm.files import write_text
-from ldm.known_files import ROOT
 from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_json, write_json
 from stereo.evaluation.results import Row, means, read_rows, read_run
 from stereo.evaluation.tables import generation_notes, latex, markdown, table_notes
@@ -32,7 +30,7 @@ def write_report(folder: RunFolder) -> list[Row]:
     write_text(folder.root / "scores.csv", scores_csv(rows))
     content = {
         "settings": run["settings"],
-        "git_commit": git_commit(),
+        "git_commit": _commits(folder, rows),
         "methods": methods,
         "notes": notes,
         "means": [asdict(mean) for mean in summary],
@@ -62,6 +60,13 @@ def scores_csv(rows: list[Row]) -> str:
     return _csv([*FIRST_COLUMNS, *names], lines)
 
 
+def _commits(folder: RunFolder, rows: list[Row]) -> str:
+    """Return the commits of the code that made the views; more than one where it was changed."""
+    sidecars = [folder.sidecar(row.method, row.scene) for row in rows]
+    told = {read_json(path).get("git_commit") for path in sidecars if path.is_file()}
+    return ", ".join(sorted(told - {None})) or "unknown"
+
+
 def timings_csv(folder: RunFolder, rows: list[Row]) -> str:
     """Return the seconds that every right view took."""
     lines = []
@@ -84,20 +89,3 @@ def _csv(columns: list[str], lines: list[dict[str, Any]]) -> str:
 def _method_settings(folder: RunFolder, rows: list[Row]) -> dict[str, Any]:
     paths = {row.method: folder.method(row.method) for row in rows}
     return {name: read_json(path) if path.is_file() else {} for name, path in paths.items()}
-
-
-def git_commit() -> str:
-    """Return the commit of this code, with '+' where files differ from it; or 'unknown'."""
-    try:
-        commit, changes = (
-            subprocess.run(
-                ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20
-            ).stdout.strip()
-            for words in (
-                ("rev-parse", "HEAD"),
-                ("status", "--porcelain", "--untracked-files=no"),
-            )
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return f"{commit}+" if changes else commit

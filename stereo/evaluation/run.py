@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from stereo.cli import one_line
 from stereo.evaluation.datasets import SceneSource, list_roots
 from stereo.evaluation.files import TABLE, RunFolder, claim_run
 from stereo.evaluation.infer import claim_methods, infer_scene
@@ -84,8 +85,12 @@ def score(folder: RunFolder, lpips: Path | None, shard: Shard) -> int:
 def draw(folder: RunFolder, shard: Shard) -> None:
     """Draw the contact sheets that are missing or older than their views."""
     scenes = shard.of(read_run(folder)["scenes"])
-    for row in _progress(read_rows(folder, scenes), "draw", unit="sheet"):
-        write_sheet(folder, row)
+    rows = [row for row in read_rows(folder, scenes) if not row.status.startswith("failed")]
+    for row in _progress(rows, "draw", unit="sheet"):
+        try:
+            write_sheet(folder, row)
+        except (ValueError, OSError) as error:
+            log.warning("no sheet of %s, %s: %s", row.scene, row.method, one_line(error))
 
 
 def report(folder: RunFolder) -> list[Row]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ def score_scene(folder: RunFolder, methods: list[str], scene_name: str, lpips: l
     methods = [method for method in methods if folder.view(method, scene_name).is_file()]
     if not methods or not (folder.scene(scene_name) / "scene.json").is_file():
         return 0
-    stamps = {method: _stamp(folder, method, scene_name, lpips) for method in methods}
+    known = _digests(folder, scene_name)
+    stamps = {method: _stamp(folder, method, scene_name, lpips, known) for method in methods}
     new = [m for m in methods if _stored_stamp(folder, m, scene_name) != stamps[m]]
     if not new:
         return 0
@@ -102,9 +104,22 @@ def _rounded(value: float) -> float | None:
     return round(float(value), 6) if np.isfinite(value) else None
 
 
-def _stamp(folder: RunFolder, method: str, scene: str, lpips: list[Lpips]) -> dict[str, Any]:
-    view = hashlib.sha256(folder.view(method, scene).read_bytes()).hexdigest()
-    return {"version": VERSION, "view": view, "lpips": sorted(network.name for network in lpips)}
+def _digests(folder: RunFolder, scene: str) -> dict[str, str]:
+    """Return digests of what a scene's views are measured against."""
+    paths = [folder.scene(scene) / name for name in ("right.png", "truth.npy", "visible.png")]
+    return {path.stem: _digest(path) for path in paths if path.is_file()}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _stamp(
+    folder: RunFolder, method: str, scene: str, lpips: list[Lpips], known: dict[str, str]
+) -> dict[str, Any]:
+    view = _digest(folder.view(method, scene))
+    names = sorted(network.name for network in lpips)
+    return {"version": VERSION, "view": view, "lpips": names, **known}
 
 
 def _stored_stamp(folder: RunFolder, method: str, scene: str) -> dict[str, Any] | None:

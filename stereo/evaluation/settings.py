@@ -7,7 +7,7 @@ from typing import Any
 
 from stereo.evaluation.methods import Generation, ablations, method_names, method_options
 from stereo.evaluation.protocol import Protocol
-from stereo.evaluation.sources import SOURCES, Source
+from stereo.evaluation.sources import MONOCULAR, SOURCES, Source
 
 SECTIONS = ("name", "data", "protocol", "disparity", "methods", "generation")
 DATA_KEYS = ("kind", "root", "count", "render_px", "only", "groups")
@@ -63,6 +63,7 @@ class RunSettings:
             "render_px": self.render_px,
             **asdict(self.protocol),
             "disparity": self.disparity,
+            **(self.generation.depth_settings() if self.disparity in MONOCULAR else {}),
         }
 
 

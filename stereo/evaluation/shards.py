@@ -1,9 +1,13 @@
 """Sharing scenes among processes: every n-th one, by hand or by Lightning's devices."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
+
+# One process may have much more to do than another, as when a run is resumed.
+PATIENCE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,18 @@ class Team:
         if devices * nodes == 1:
             return
         from lightning_fabric import Fabric
+        from lightning_fabric.strategies import DDPStrategy
+        from lightning_fabric.utilities.exceptions import MisconfigurationException
 
         accelerator = "auto" if device is None else device.partition(":")[0]
         try:
             self._fabric = Fabric(
-                accelerator=accelerator, devices=devices, num_nodes=nodes, strategy="ddp"
+                accelerator=accelerator,
+                devices=devices,
+                num_nodes=nodes,
+                strategy=DDPStrategy(timeout=PATIENCE),
             )
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MisconfigurationException) as error:
             raise ValueError(f"devices: got {devices}, but {str(error).splitlines()[0]}") from error
         self._fabric.launch()
         self.device = str(self._fabric.device)

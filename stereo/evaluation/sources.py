@@ -14,6 +14,7 @@ from stereo.warp import warp_right
 
 Source = Literal["true", "pseudo", "mono", "search"]
 SOURCES = get_args(Source)
+MONOCULAR: tuple[Source, ...] = ("mono", "search")
 DESCRIPTIONS = {
     "true": "ground truth, gaps filled along rows",
     "pseudo": "SGBM on the real pair, gaps filled along rows",

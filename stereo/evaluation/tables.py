@@ -58,14 +58,16 @@ def table_notes(run: dict[str, Any], summary: list[Mean]) -> list[str]:
     told = run["settings"]
     size = told["size_px"]
     measured = {key for mean in summary for key in mean.metrics}
+    uneven = any(count != mean.scenes for mean in summary for count in mean.counts.values())
     lpips = [words for key, words in BACKBONES.items() if key in measured]
     return [
-        f"Disparity: {DESCRIPTIONS[told['disparity']]}.",
+        f"Disparity: {DESCRIPTIONS[told['disparity']]}{_depth_model(told)}.",
         f"Views at {'their own size' if size is None else f'{size}x{size}'}, crop {told['crop']}.",
         f"SSIM: {SSIM_VARIANT}. PSNR at data range 1, mean over scenes.",
         f"LPIPS 0.1: {', '.join(lpips)}." if lpips else f"LPIPS {MISSING}.",
         "vis/occ: right-view pixels that the left eye sees, or does not; EPE and D3 (off by more "
         "than 3 px): SGBM's disparity of the pair against the truth, gaps filled along rows.",
+        *(["A value over fewer or more scenes than n says over how many."] if uneven else []),
         *comparison_notes(summary),
         *published_notes(summary),
     ]
@@ -78,11 +80,16 @@ def generation_notes(methods: dict[str, dict[str, Any]]) -> list[str]:
         if "ckpt" in told:
             words = (
                 f"{told['ckpt']}, {told['steps']} DDIM steps, guidance {told['guidance_scale']:g}, "
-                f"seed {told['seed']}, {'' if told['prompted'] else 'no '}prompt; null-text "
+                f"seed {told['seed']}, {told['precision']}, "
+                f"{'' if told['prompted'] else 'no '}prompt; null-text "
                 f"inversion, where used, {told['inner_steps']} inner steps at most"
             )
             by_words.setdefault(words, []).append(name)
     return [f"{', '.join(names)}: {words}." for words, names in by_words.items()]
+
+
+def _depth_model(told: dict[str, Any]) -> str:
+    return f" ({told['depth_model']})" if "depth_model" in told else ""
 
 
 def published_notes(summary: list[Mean]) -> list[str]:

@@ -151,11 +151,13 @@ def fingerprint(paths: list[Path], told: dict) -> str:
     Raises:
         FileNotFoundError: a file is not there.
     """
+    from ldm.checkpoint import checkpoint_digest
+
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(describe_missing(path))
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(checkpoint_digest(path).encode())
     return digest.hexdigest()[:20]
 
 

@@ -105,6 +105,12 @@ def test_manifest(tmp_path: Path) -> None:
         ("[]", "no scene in .*m.json"),
         ("{", "is no JSON"),
         ('[{"name": "a"}]', "expected 'name' and 'left'"),
+        ('[{"name": 1, "left": "l"}]', "name: got 1, expected text"),
+        ('[{"name": "a", "left": null}]', "left: got None, expected text"),
+        (
+            '[{"name": "a", "left": "l", "disparity_scale": null}]',
+            "disparity_scale: got None, expected a number",
+        ),
         ('[{"name": "a", "left": "l"}, {"name": "a", "left": "l"}]', "scene a more than once"),
     ],
 )
@@ -130,10 +136,11 @@ def test_several_lists_are_narrowed_and_grouped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("flat", [True, False])
-def test_plain_folder(tmp_path: Path, flat: bool) -> None:
+@pytest.mark.parametrize("ending", ["png", "PNG"])
+def test_plain_folder(tmp_path: Path, flat: bool, ending: str) -> None:
     left, right = views(1)
     for name, image in (("left", left), ("right", right)):
-        write_image(tmp_path / (f"{name}/cat.png" if flat else f"cat/{name}.png"), image)
+        write_image(tmp_path / (f"{name}/cat.{ending}" if flat else f"cat/{name}.{ending}"), image)
     place = tmp_path / ("disparity/cat.npy" if flat else "cat/disparity.npy")
     place.parent.mkdir(exist_ok=True)
     np.save(place, np.full((HEIGHT, WIDTH), 6, np.float32))

@@ -1,6 +1,7 @@
 """Methods that run Stable Diffusion, on a tiny network of random weights; disparity sources."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,15 +9,17 @@ import torch
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
+from stereo import pipelines
 from stereo.evaluation import sources
 from stereo.evaluation.datasets.scene import Scene
 from stereo.evaluation.methods import INGREDIENTS, Task, make_method, method_options
-from stereo.evaluation.methods.diffusion import diffusion_method, metric
+from stereo.evaluation.methods.diffusion import diffusion_method
 from stereo.evaluation.methods.generation import Generation, Models
 from stereo.evaluation.methods.nearest import fill_nearest
 from stereo.evaluation.sources import disparity_for, search_scale
 from stereo.fusion import stretch_background
 from stereo.options import preset
+from stereo.pair import StereoPair
 from stereo.plan import latent_shift
 from stereo.warp import warp_right
 from tests.evaluation.conftest import views
@@ -87,12 +90,32 @@ def test_best_gives_the_warp_where_it_reached(models: Models, task: Task) -> Non
     assert made.settings["metric_disparity"] is True
 
 
-def test_metric_disparity_survives_the_methods_own_scaling() -> None:
-    disparity = np.full((64, 64), 8, np.float32)
-    disparity[20:40, 20:40] = 24
-    near, options = metric(disparity, preset("paper"))
-    plan = latent_shift(torch.from_numpy(near)[None], (8, 8), options)
-    cells = plan.right[0].numpy()
+@pytest.mark.parametrize("name", ["original", "paper"])
+@pytest.mark.parametrize("side", [64, 128, (96, 192)], ids=str)
+def test_metric_disparity_survives_the_methods_own_scaling(
+    models: Models, monkeypatch: pytest.MonkeyPatch, name: str, side: int | tuple[int, int]
+) -> None:
+    # The network works at 64 px, in 8 cells.
+    height, width = (side, side) if isinstance(side, int) else side
+    cell = width / (16 if width == 192 else 8)
+    disparity = np.full((height, width), 1.2 * cell, np.float32)
+    disparity[height // 3 : height // 2, width // 3 : width // 2] = 3.2 * cell
+    asked = {}
+
+    def workflow(model: object, depth_model: object, image: np.ndarray, **told: Any) -> list:
+        asked.update(told, image=image)
+        return [StereoPair(image, image, told["disparity"], np.ones(image.shape[:2], bool), {})]
+
+    monkeypatch.setattr(pipelines, "image_to_stereo", workflow)
+    view = np.zeros((height, width, 3), np.uint8)
+    assert make_method(name, models)(Task("a", view, disparity)).right.shape == view.shape
+    fitted = asked["image"].shape[:2]
+    # Nothing is cut off, and the workflow does not crop what it gets.
+    assert fitted == (64, 128 if width == 192 else 64)
+    assert (asked["sampling"].height_px, asked["sampling"].width_px) == fitted
+    near = torch.from_numpy(asked["disparity"])[None]
+    size = (fitted[0] // 8, fitted[1] // 8)
+    cells = latent_shift(near, size, asked["options"]).right[0].numpy()
     assert cells[0, 0] == 0
     cells[0, 0] = -1
     assert set(np.unique(cells[:2])) == {-1} and cells.min() == -3

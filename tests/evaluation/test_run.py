@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ldm.files import is_partial
 from stereo.evaluation import methods
+from stereo.evaluation.files import read_json
 from stereo.evaluation.methods import Task, ablations, make_method, method_names
 from stereo.evaluation.methods.generation import Generation, Models
 from stereo.options import PRESETS
-from tests.evaluation.conftest import CONFIG, QUICK, ROOT, Evaluate, tables, write_image
+from tests.evaluation.conftest import CONFIG, QUICK, ROOT, Evaluate, tables, views, write_image
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -41,7 +43,9 @@ def test_whole_run(finished: Path) -> None:
     assert mean["counts"]["psnr"] == mean["scenes"] == 2
     with Image.open(finished / "sheets" / "telea" / "Bike-perfect.png") as sheet:
         assert sheet.size[0] == 5 * 64
-    assert not list(finished.rglob("*.tmp"))
+    assert not [path for path in finished.rglob("*") if is_partial(path)]
+    (commit,) = {read_json(path)["git_commit"] for path in (finished / "views").rglob("*t.json")}
+    assert summary["git_commit"] == commit
 
 
 def test_two_shards_make_the_same_tables(
@@ -143,6 +147,11 @@ def test_scene_without_right_view(evaluate: Evaluate, middlebury: Path, tmp_path
     # The left view and the disparity still say whether the geometry is right.
     assert float(found["Chair-perfect", "telea"]["epe_visible"]) < 1
     assert (out / "views" / "telea" / "Chair-perfect.png").is_file()
+    table = (out / "table.md").read_text()
+    assert "says over how many" in table and "(2)" in table
+    write_image(middlebury / "Chair-perfect" / "im1.png", views(1)[1])
+    assert evaluate("--config", CONFIG, "--data", middlebury, "--out", out, *QUICK).code == 0
+    assert {row["status"] for row in rows(out)} == {"scored"}
 
 
 def test_failed_scene_is_recorded_and_retried(
@@ -169,6 +178,25 @@ def test_view_of_another_size_fails_alone(evaluate: Evaluate, finished: Path) ->
     status = {(row["scene"], row["method"]): row["status"] for row in rows(finished)}
     assert "got 8x8 px of theirs, expected 64x64" in status["Bike-perfect", "theirs"]
     assert status["Chair-perfect", "theirs"] == "missing"
+
+
+def test_damaged_view_fails_alone(evaluate: Evaluate, finished: Path) -> None:
+    (finished / "views" / "theirs").mkdir()
+    (finished / "views" / "theirs" / "Bike-perfect.png").write_bytes(b"no picture")
+    assert evaluate("score", "--out", finished).code == 1
+    assert evaluate("report", "--out", finished).code == 1
+    found = {(row["scene"], row["method"]): row for row in rows(finished)}
+    assert found["Bike-perfect", "theirs"]["status"].startswith("failed")
+    assert found["Bike-perfect", "telea"]["status"] == "scored"
+
+
+def test_what_an_interrupted_write_left_is_no_other_run(
+    evaluate: Evaluate, middlebury: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".run.json.1.partial").touch()
+    told = ("--config", CONFIG, "--data", middlebury, "--out", tmp_path / "run", *QUICK)
+    assert evaluate(*told).code == 0
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from stereo.images import SUFFIXES, read_image
 
 FOLDER_EXPECTED = "NAME/left.* and NAME/right.*, or left/NAME.* and right/NAME.*"
 DISPARITY_SUFFIXES = (".pfm", ".npy", ".png")
+TEXTS = ("name", "left", "right", "disparity")
 
 
 def list_manifest(path: Path) -> list[SceneSource]:
@@ -35,6 +36,8 @@ def list_manifest(path: Path) -> list[SceneSource]:
     )
     if not good:
         raise ValueError(f"data: {path} is no list of scenes, expected 'name' and 'left' in each")
+    for entry in entries:
+        _check_entry(path, entry)
     scenes = [
         SceneSource(file_name(entry["name"]), _group(entry), lambda e=entry: _load(e, path.parent))
         for entry in entries
@@ -44,6 +47,16 @@ def list_manifest(path: Path) -> list[SceneSource]:
     if repeated:
         raise ValueError(f"data: {path} has the scene {min(repeated)} more than once")
     return require_scenes(scenes, path, expected="at least one entry")
+
+
+def _check_entry(path: Path, entry: dict[str, Any]) -> None:
+    kinds = {**dict.fromkeys(TEXTS, str), "disparity_scale": (int, float)}
+    for key, kind in kinds.items():
+        value = entry.get(key)
+        missing = value is None and key in ("right", "disparity")
+        if key in entry and not missing and not isinstance(value, kind):
+            expected = "text" if kind is str else "a number"
+            raise ValueError(f"data: {path}, {key}: got {value!r}, expected {expected}")
 
 
 def file_name(name: str) -> str:
@@ -98,8 +111,11 @@ VIEWS = ("left", "right", "disparity")
 
 
 def _picture(stem: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Path | None:
-    found = [stem.with_name(stem.name + suffix) for suffix in suffixes]
-    return next((path for path in found if path.is_file()), None)
+    if not stem.parent.is_dir():
+        return None
+    beside = (path for path in stem.parent.iterdir() if path.stem == stem.name)
+    found = sorted(path for path in beside if path.suffix.lower() in suffixes and path.is_file())
+    return min(found, key=lambda path: suffixes.index(path.suffix.lower()), default=None)
 
 
 def _load_plain(name: str, stems: list[Path]) -> Scene:
@@ -114,6 +130,7 @@ def _load_plain(name: str, stems: list[Path]) -> Scene:
 
 
 def _read_plain(path: Path):
-    if path.suffix == ".pfm":
+    suffix = path.suffix.lower()
+    if suffix == ".pfm":
         return read_pfm(path)
-    return read_kitti(path) if path.suffix == ".png" else read_stored(path, scale=1, invalid=None)
+    return read_kitti(path) if suffix == ".png" else read_stored(path, scale=1, invalid=None)

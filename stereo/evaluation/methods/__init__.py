@@ -52,9 +52,12 @@ INGREDIENTS: dict[str, dict[str, object]] = {
     # The last step alone, so that holes stay as they were continued.
     "denoising": {"guided_start": 1.0},
     "weighing": {"weighed_holes": False},
+    "renoising": {"renoised_cells": False},
+    "whole-cells": {"rounding": "subpixel"},
 }
 # Fusion shifts pictures, and is guided at every step, in its own way.
-NOT_WITH_FUSION, WITH_FUSION = ("shift", "masking", "noise"), ("denoising", "weighing")
+NOT_WITH_FUSION = ("shift", "masking", "noise")
+WITH_FUSION = ("denoising", "weighing", "renoising", "whole-cells")
 
 
 def method_names() -> list[str]:

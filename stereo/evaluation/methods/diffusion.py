@@ -10,9 +10,6 @@ from stereo.evaluation.methods.task import Render, Rendering, Task
 from stereo.images import Fit
 from stereo.options import StereoOptions
 
-# One cell of the latents, for every published model.
-ANCHOR_PX = 8
-
 
 def diffusion_method(options: StereoOptions, models: Models) -> Render:
     """Return image-to-stereo with the given options as a method."""
@@ -21,17 +18,25 @@ def diffusion_method(options: StereoOptions, models: Models) -> Render:
 
 def render(task: Task, *, options: StereoOptions, models: Models) -> Rendering:
     """Make the right view, at the task's size."""
+    from stereo.frame import whole_fit
     from stereo.inversion import NullTextOptions
     from stereo.pipelines import image_to_stereo
 
-    generation = models.generation
-    near, scaled = metric(task.disparity_px, options)
+    generation, model = models.generation, models.diffusion
+    left, near, sampling = task.left, task.disparity_px, generation.sampling()
+    if not options.fusion:
+        # The model's own size, without the workflow's crop: metrics compare whole views.
+        frame = whole_fit(model, left.shape[1::-1], sampling)
+        sampling = replace(sampling, width_px=frame.size_px[0], height_px=frame.size_px[1])
+        near = frame.map(near) * np.float32(frame.size_px[0] / left.shape[1])
+        left = frame.image(left)
+    near, scaled = metric(near, options, cell_px=model.downsample_factor)
     (pair,) = image_to_stereo(
-        models.diffusion,
+        model,
         None,
-        task.left,
+        left,
         options=scaled,
-        sampling=generation.sampling(),
+        sampling=sampling,
         prompt=task.prompt if generation.prompted else "",
         null_text=NullTextOptions(
             inner_steps=generation.inner_steps,
@@ -43,12 +48,14 @@ def render(task: Task, *, options: StereoOptions, models: Models) -> Rendering:
     return Rendering(right, valid, pair.settings)
 
 
-def metric(disparity_px: np.ndarray, options: StereoOptions) -> tuple[np.ndarray, StereoOptions]:
+def metric(
+    disparity_px: np.ndarray, options: StereoOptions, *, cell_px: int
+) -> tuple[np.ndarray, StereoOptions]:
     """Return a map and options whose largest shift is the given disparity's, in true pixels.
 
     Fusion takes pixels as they are. Else the method scales every map from its own minimum, which
-    loses the shift of the farthest plane; a corner of one latent cell is therefore set to zero
-    disparity. A scale of 0 stays 0.
+    loses the shift of the farthest plane; a corner of one latent cell, `cell_px` of the map, is
+    therefore set to zero disparity. A scale of 0 stays 0.
     """
     if options.fusion:
         return disparity_px, replace(options, metric_disparity=True)
@@ -56,7 +63,7 @@ def metric(disparity_px: np.ndarray, options: StereoOptions) -> tuple[np.ndarray
     if not options.scale_percent or largest <= 0:
         return disparity_px, options
     anchored = disparity_px.clip(min=0)
-    anchored[:ANCHOR_PX, :ANCHOR_PX] = 0
+    anchored[:cell_px, :cell_px] = 0
     return anchored, replace(options, scale_percent=min(100 * largest / anchored.shape[1], 50))
 
 

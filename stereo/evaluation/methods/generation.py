@@ -64,14 +64,30 @@ class Generation:
         Raises:
             OSError: when the checkpoint is missing.
         """
-        from stereo.models import find_checkpoint
+        from ldm.checkpoint import checkpoint_digest
+        from stereo.models import choose_device, choose_precision, find_checkpoint
 
         values = asdict(self)
         del values["device"], values["depthmodel_path"]
+        dtype = choose_precision(self.precision, choose_device(self.device))
+        values["precision"] = str(dtype).removeprefix("torch.")
         ckpt = find_checkpoint("image", self.ckpt)
         if not ckpt.is_file():
             raise FileNotFoundError(f"ckpt: {ckpt} does not exist, expected Stable Diffusion")
-        return {**values, "ckpt": ckpt.name, "ckpt_sha256_start": file_digest(ckpt)}
+        return {**values, "ckpt": ckpt.name, "ckpt_digest": checkpoint_digest(ckpt)}
+
+    def depth_settings(self) -> dict[str, Any]:
+        """Return which depth network looks at the scenes, JSON-able.
+
+        Raises:
+            OSError: when it is missing.
+        """
+        from stereo.models import find_depth_checkpoint
+
+        path = find_depth_checkpoint(self.depthmodel_path)
+        if not path.is_file():
+            raise FileNotFoundError(f"depthmodel_path: {path} does not exist, expected DPT")
+        return {"depth_model": path.name, "depth_model_digest": file_digest(path)}
 
 
 class Models:

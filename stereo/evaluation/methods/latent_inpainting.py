@@ -17,15 +17,14 @@ from stereo.fusion import stretch_background
 @torch.no_grad()
 def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     """Warp the left view, inpaint its holes by diffusion, and put the warp's own pixels back."""
-    from stereo.frame import fit_to_model
+    from stereo.frame import whole_fit
     from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-    from stereo.options import StereoOptions
     from stereo.stages import make_run, prompts
 
     warped, valid = task.warped()
     filled = stretch_background(warped, valid)
     model, sampling = models.diffusion, models.generation.sampling()
-    frame = fit_to_model(model, filled, sampling, StereoOptions())
+    frame = whole_fit(model, filled.shape[1::-1], sampling)
     clean = encode(model, frame.image(filled))
     size = latent_size(model, *frame.size_px[::-1])
     known = _known_cells(frame.map(valid.astype(np.float32)), size).to(clean.device)
