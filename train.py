@@ -4,24 +4,26 @@ import argparse
 import dataclasses
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ldm.training.settings import Settings, read_settings
+from stereo.cli import LOGGERS, OneLineParser, run
+from stereo.cli_options import whole_number
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
-    parser.add_argument("--config", type=Path, required=True, help="configs/shapes/<part>.yaml")
-    parser.add_argument("--out", type=Path, help="folder of the run (left out: runs/<config>)")
-    parser.add_argument("--max-minutes", type=float, help="end after this time")
-    parser.add_argument("--max-steps", type=int, help="end after so many steps")
-    parser.add_argument("--devices", type=int, default=1, help="number of GPUs, or 1 for a CPU")
-    parser.add_argument("--resume", action="store_true", help="go on from the folder's checkpoint")
-    parser.add_argument("-v", "--verbose", action="store_true", help="say more")
-    return parser.parse_args()
+    parser = OneLineParser(__doc__)
+    add = parser.add_argument
+    add("--config", type=Path, required=True, metavar="YAML", help="configs/shapes/<part>.yaml")
+    add("--out", type=Path, metavar="FOLDER", help="of the run (default: runs/<config>)")
+    add("--max-minutes", type=float, metavar="X", help="end after this time")
+    add("--max-steps", type=whole_number, metavar="N", help="end after so many steps")
+    add("--devices", type=whole_number, default=1, metavar="N", help="GPUs, or CPU processes")
+    add("--resume", action="store_true", help="go on from the folder's checkpoint")
+    add("-v", "--verbose", action="store_true", help="more messages, tracebacks")
+    return parser.parse_args(arguments)
 
 
 def limited(settings: Settings, arguments: argparse.Namespace) -> Settings:
@@ -31,36 +33,26 @@ def limited(settings: Settings, arguments: argparse.Namespace) -> Settings:
     return dataclasses.replace(settings, limits=dataclasses.replace(settings.limits, **given))
 
 
-def run(arguments: argparse.Namespace) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Train what the configuration names."""
+    args = parse_arguments(arguments)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG if args.verbose else logging.INFO)
     from ldm.training.parts import train_part
 
-    found = read_settings(arguments.config)
-    paths = found if isinstance(found, list) else [arguments.config]
+    found = read_settings(args.config)
+    paths = found if isinstance(found, list) else [args.config]
     for path in paths:
-        name = path.stem if len(paths) > 1 or not arguments.out else ""
+        name = path.stem if len(paths) > 1 or not args.out else ""
         train_part(
-            limited(read_settings(path), arguments),
-            folder=(arguments.out or Path("runs")) / name,
-            devices=arguments.devices,
-            resume=arguments.resume,
+            limited(read_settings(path), args),
+            folder=(args.out or Path("runs")) / name,
+            devices=args.devices,
+            resume=args.resume,
         )
-
-
-def main() -> int:
-    """Run; return the exit code."""
-    arguments = parse_arguments()
-    level = logging.DEBUG if arguments.verbose else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
-    try:
-        run(arguments)
-    except KeyboardInterrupt:
-        return 130
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"train.py: {error}\n")
-        return 2
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

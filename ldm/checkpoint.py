@@ -17,7 +17,7 @@ from dpt.weights import drop_pages, is_mapped, read_tensors
 from ldm.files import file_digest, whole_file
 from ldm.known_files import ROOT, describe_missing
 from ldm.recognise import read_architecture, recognise_config
-from ldm.util import as_plain, instantiate_from_config
+from ldm.util import as_plain, instantiate_from_config, read_yaml
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -80,6 +80,7 @@ def load_model(
     config: str | Path | Mapping[str, Any] | None = None,
     parameterization: str | None = None,
     dtype: torch.dtype = torch.float32,
+    exact: tuple[str, ...] = (),
     device: str | torch.device = "cpu",
 ) -> "LatentDiffusion":
     """Load a checkpoint, frozen and in evaluation mode, with weights of `dtype` on `device`.
@@ -93,6 +94,7 @@ def load_model(
             (`ldm.recognise`).
         parameterization: "eps" or "v", over what the configuration says.
         dtype: Of the weights.
+        exact: Beginnings of the names of those that are float32 whatever `dtype` is.
         device: Where the model goes.
 
     Raises:
@@ -108,7 +110,7 @@ def load_model(
     found = _find_config(path, tensors, metadata, given=config)
     model = build_model(_with_parameterization(found, parameterization), device="meta")
     check_weights(model.state_dict(), tensors, path=path)
-    _assign(model, tensors, dtype=dtype, mapped=is_mapped(path))
+    _assign(model, tensors, dtype=dtype, exact=exact, mapped=is_mapped(path))
     return model.eval().requires_grad_(False).to(device)
 
 
@@ -121,21 +123,9 @@ def build_model(config: Mapping[str, Any], *, device: str = "cpu") -> "LatentDif
 
 
 def read_config(path: str | Path) -> dict[str, Any]:
-    """Read a YAML configuration."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"config: {path} is not there; expected a YAML file")
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"config: {path} is no YAML file ({' '.join(str(error).split())})"
-        ) from error
-    if not isinstance(config, dict) or "model" not in config:
+    """Read a model's YAML configuration."""
+    config = read_yaml(Path(path))
+    if "model" not in config:
         raise ValueError(f"config: {path} has no key 'model'; expected a model configuration")
     return config
 
@@ -298,19 +288,25 @@ def _with_parameterization(
 
 
 def _assign(
-    model: nn.Module, tensors: dict[str, Tensor], *, dtype: torch.dtype, mapped: bool
+    model: nn.Module,
+    tensors: dict[str, Tensor],
+    *,
+    dtype: torch.dtype,
+    exact: tuple[str, ...],
+    mapped: bool,
 ) -> None:
     """Move `tensors` into `model`, emptying the mapping as it goes."""
     state = {}
     for name, own in model.state_dict().items():
         tensor = tensors.pop(name, None)
+        wanted = torch.float32 if name.startswith(exact) else dtype
         if name in SCHEDULE:
-            exact = tensor is not None and tensor.dtype in (torch.float32, torch.float64)
-            state[name] = tensor.float() if exact else own
+            stored = tensor is not None and tensor.dtype in (torch.float32, torch.float64)
+            state[name] = tensor.float() if stored else own
         elif tensor is None:
-            state[name] = torch.zeros(own.shape, dtype=dtype)
+            state[name] = torch.zeros(own.shape, dtype=wanted)
         else:
-            state[name] = tensor.to(dtype)
+            state[name] = tensor.to(wanted)
             if mapped and state[name] is not tensor:
                 drop_pages(tensor)
     model.load_state_dict(state, assign=True)

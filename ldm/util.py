@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 ALLOWED_PREFIXES = ("ldm.", "dpt.", "torch.nn.")
@@ -26,7 +27,11 @@ def instantiate_from_config(config: Mapping[str, Any]) -> Any:
         inspect.signature(constructor).bind(**params)
     except TypeError as error:
         raise ValueError(f"params of {target}: {error}") from error
-    return constructor(**params)
+    try:
+        return constructor(**params)
+    except TypeError as error:
+        # A value of the wrong kind, as a text where a number is wanted.
+        raise ValueError(f"params of {target}: {error}") from error
 
 
 def find_class(target: str) -> type:
@@ -51,6 +56,30 @@ def as_plain(config: Any) -> Any:
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(config, resolve=True)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file of keys and values.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is no YAML, or something else than keys and values.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if not path.is_file():
+        raise FileNotFoundError(f"config: {path} is not there; expected a YAML file")
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+        raise ValueError(
+            f"config: {path} is no YAML file ({' '.join(str(error).split())})"
+        ) from error
+    if not isinstance(config, dict):
+        raise ValueError(f"config: {path} holds no keys and values")
+    return config
 
 
 def require(name: str, value: object, expected: object) -> None:

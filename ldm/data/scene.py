@@ -62,6 +62,8 @@ CALM = Textures(
     {"plain": 0.6, "wood": 0.25, "checkers": 0.15},
     {"plain": 1.0},
 )
+# Reserved for measuring; `ldm.training` refuses them.
+HELD_OUT_SEEDS = range(1_000_000_000, 1_500_000_000)
 CALM_SEEDS = range(1_500_000_000, 2_000_000_000)
 PORTRAIT_SEEDS = range(1_750_000_000, 2_000_000_000)  # calm, too
 Range = tuple[float, float]

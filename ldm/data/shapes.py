@@ -16,7 +16,7 @@ from ldm.data.captions import MIN_SHARE, VOCABULARY_WORDS, SeenObject, describe
 from ldm.data.layout import draw_scene
 from ldm.data.materials import COLOURS
 from ldm.data.render import view
-from ldm.data.scene import SHAPES, Scene
+from ldm.data.scene import HELD_OUT_SEEDS, SHAPES, Scene
 from ldm.data.trace import World, pack, shadow_map
 
 __all__ = [
@@ -30,7 +30,7 @@ __all__ = [
     "render_scenes",
     "render_views",
 ]
-HELD_OUT_FIRST_SEED = 1_000_000_000
+HELD_OUT_FIRST_SEED = HELD_OUT_SEEDS[0]
 SEED_LIMIT = 2**32
 OCCLUSION_TOLERANCE_PX = 0.3
 CPU_BATCH = 1

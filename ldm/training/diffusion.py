@@ -63,11 +63,11 @@ class DiffusionTask(Task):
         self.pool = join_pools(list(self.pools.values()))
         self.model_config = complete_config(settings)
         self.model: LatentDiffusion = instantiate_from_config(self.model_config)
-        load_part(self.model.first_stage_model, Path(settings.start["autoencoder"]))
+        load_part(self.model.first_stage_model, settings.start_file("autoencoder"))
         if "diffusion" in settings.start:
-            load_denoiser(self.model, Path(settings.start["diffusion"]))
+            load_denoiser(self.model, settings.start_file("diffusion"))
         if "diffusion_of_other_widths" in settings.start:
-            load_what_fits(self.model, Path(settings.start["diffusion_of_other_widths"]))
+            load_what_fits(self.model, settings.start_file("diffusion_of_other_widths"))
         self.model.cond_stage_model.requires_grad_(True)
         self.model.model.to(memory_format=torch.channels_last)
         self.tokens = self._tokenize()
@@ -187,7 +187,7 @@ class DepthDiffusionTask(DiffusionTask):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        load_part(self.model.depth_model.model, Path(settings.start["dpt"]))
+        load_part(self.model.depth_model.model, settings.start_file("dpt"))
 
     def _condition(
         self, index: Tensor, stage: Stage, *, generator: torch.Generator
@@ -251,7 +251,7 @@ def complete_config(settings: Settings) -> dict[str, Any]:
     config = copy.deepcopy(dict(settings.model))
     params = config["params"]
     params["first_stage_config"], params["scale_factor"] = autoencoder_config(
-        Path(settings.start["autoencoder"])
+        settings.start_file("autoencoder")
     )
     params["cond_stage_config"]["params"]["vocabulary"] = shapes_vocabulary()
     return config

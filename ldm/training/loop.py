@@ -11,10 +11,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
+from dpt.weights import DAMAGE
 from ldm.training.ema import WeightAverage
 from ldm.training.fast_norm import use_fast_norms
 from ldm.training.pictures import save_curve, save_picture
@@ -144,8 +146,15 @@ class Saver(pl.Callback):
             self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: TrainingLoop) -> None:
-        """Save the end, also that of an interrupted run."""
+        """Save the end."""
         self._save(trainer, pl_module)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: TrainingLoop, exception: BaseException
+    ) -> None:
+        """Save what Ctrl-C ends; of several processes only all together could."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.world_size == 1:
+            self._save(trainer, pl_module)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: TrainingLoop) -> None:
         """Count from the minutes that a resumed run has had."""
@@ -173,7 +182,9 @@ def fit(settings: Settings, task: Task, *, folder: Path, devices: int, resume: b
 
     Raises:
         FileNotFoundError: `resume` without a checkpoint.
-        ValueError: the checkpoint belongs to another configuration.
+        ValueError: the checkpoint belongs to another configuration, or there are not so many
+            devices.
+        KeyboardInterrupt: Ctrl-C, after saving.
     """
     checkpoint = folder / CHECKPOINT
     if resume:
@@ -188,7 +199,17 @@ def fit(settings: Settings, task: Task, *, folder: Path, devices: int, resume: b
     # Batches are drawn inside the step: the loader only counts.
     steps = DataLoader(range(settings.limits.max_steps), batch_size=1)
     start = str(checkpoint) if resume else None
-    make_trainer(settings, devices).fit(loop, steps, ckpt_path=start, weights_only=True)
+    try:
+        trainer = make_trainer(settings, devices)
+    except MisconfigurationException as error:
+        raise ValueError(f"devices: got {devices}, but {str(error).splitlines()[0]}") from error
+    try:
+        trainer.fit(loop, steps, ckpt_path=start, weights_only=True)
+    except SystemExit as leaving:
+        # How Lightning ends after Ctrl-C.
+        if trainer.interrupted:
+            raise KeyboardInterrupt from leaving
+        raise
 
 
 def make_trainer(settings: Settings, devices: int) -> pl.Trainer:
@@ -225,8 +246,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """Read a checkpoint without running anything in it."""
     try:
         found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, OSError) as error:
-        raise ValueError(
-            f"--resume: {path} cannot be read ({str(error).splitlines()[0]})"
-        ) from error
+    except DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f"--resume: {path} cannot be read ({reason})") from error
     return found if isinstance(found, dict) else {}

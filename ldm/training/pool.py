@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldm.files import whole_file, write_bytes
+from ldm.files import whole_file, write_bytes, write_text
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +63,24 @@ def render_pool(
 
     Each of `workers` processes that run at once takes every `workers`-th shard, from `worker`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, first_seed=first_seed, size_px=size_px)
     for shard in range(worker, -(-count // SHARD_SCENES), workers):
         if not _paths(folder, shard)[-1].exists():
             _render_shard(folder, shard, first_seed=first_seed, size_px=size_px, device=device)
             logger.info("rendered shard %d of %s", shard, folder)
+
+
+def _claim(folder: Path, *, first_seed: int, size_px: int) -> None:
+    """Say in a folder which scenes it is for, or compare with what it says.
+
+    Raises:
+        ValueError: it holds other scenes.
+    """
+    path, told = folder / "pool.json", {"first_seed": first_seed, "size_px": size_px}
+    if not path.is_file():
+        write_text(path, json.dumps(told) + "\n")
+    elif (known := json.loads(path.read_text())) != told:
+        raise ValueError(f"data, folder: {folder} holds scenes of {known}, expected {told}")
 
 
 def open_pool(folder: Path, count: int | None = None) -> Pool:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from ldm.data.scene import CALM_SEEDS, PORTRAIT_SEEDS
+from ldm.data.scene import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
+from ldm.util import read_yaml
 
 PARTS = ("autoencoder", "dpt", "diffusion", "depth")
 
@@ -23,6 +24,15 @@ class DataSettings:
     first_seed: int = 0
     size_px: int = 256
     few_objects: float = 0.0  # a scene of n objects is drawn n**few_objects times less often
+
+    def __post_init__(self) -> None:
+        for part in self.parts():
+            first, last = part.first_seed, part.first_seed + part.scenes - 1
+            if first < 0 or (first <= HELD_OUT_SEEDS[-1] and last >= HELD_OUT_SEEDS[0]):
+                raise ValueError(
+                    f"data: seeds {first} to {last} are negative or held out, expected none of "
+                    f"{HELD_OUT_SEEDS[0]} to {HELD_OUT_SEEDS[-1]}"
+                )
 
     def parts(self) -> list["PoolPart"]:
         """Return the folders that the scenes lie in."""
@@ -74,6 +84,11 @@ class Limits:
     max_minutes: float = 20.0
     save_minutes: float = 3.0
 
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"limits, {name}: got {value!r}, expected a number above 0")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -104,6 +119,16 @@ class Settings:
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
+    def start_file(self, name: str) -> Path:
+        """Return the weights of a part that this one starts from.
+
+        Raises:
+            ValueError: the configuration does not name them.
+        """
+        if name not in self.start:
+            raise ValueError(f"start: got {sorted(self.start)}, expected {name!r} among them")
+        return Path(self.start[name])
+
     def stage(self, progress: float) -> Stage:
         """Return the stage at `progress` in [0, 1]."""
         return [stage for stage in self.stages if stage.start <= progress][-1]
@@ -116,14 +141,10 @@ def read_settings(path: Path) -> Settings | list[Path]:
         FileNotFoundError: there is no such file.
         ValueError: a key is unknown or missing, or a value is out of range.
     """
-    from omegaconf import OmegaConf
-
-    if not path.is_file():
-        raise FileNotFoundError(f"--config: {path} is not there; expected a YAML file")
-    config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    if not isinstance(config, dict):
-        raise ValueError(f"--config: {path} is no mapping")
+    config = read_yaml(path)
     if "parts" in config:
+        if not isinstance(config["parts"], list):
+            raise ValueError(f"config: {path}, parts: got {config['parts']!r}, expected a list")
         return [path.parent / f"{part}.yaml" for part in config["parts"]]
     return parse_settings(config)
 
@@ -134,11 +155,16 @@ def parse_settings(config: Mapping[str, Any]) -> Settings:
     nested = {"data": DataSettings, "optimiser": OptimiserSettings, "limits": Limits}
     for key, kind in nested.items():
         config[key] = _build(kind, config.get(key) or {}, name=key)
-    config["stages"] = tuple(_build(Stage, s, name="stages") for s in config.get("stages") or ())
+    stages = config.get("stages") or ()
+    if not isinstance(stages, list | tuple):
+        raise ValueError(f"stages: got {stages!r}, expected a list")
+    config["stages"] = tuple(_build(Stage, stage, name="stages") for stage in stages)
     return _build(Settings, config, name="configuration")
 
 
 def _build(kind: type, values: Mapping[str, Any], *, name: str) -> Any:
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{name}: got {values!r}, expected keys and values")
     known = {entry.name for entry in fields(kind)}
     unknown = sorted(set(values) - known)
     if unknown:

@@ -4,7 +4,9 @@ import copy
 import dataclasses
 import json
 import math
+import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
+from ldm.data.scene import HELD_OUT_SEEDS
 from ldm.training import diffusion, fast_norm, losses, pool, report
-from ldm.training.autoencoder import start_plainly
+from ldm.training.autoencoder import AutoencoderTask, start_plainly
 from ldm.training.diffusion import DiffusionTask
 from ldm.training.ema import WeightAverage
 from ldm.training.loop import CHECKPOINT, learning_rate, read_checkpoint
@@ -307,6 +310,36 @@ def test_resume_continues_the_count(trained: Path) -> None:
     assert found["average"]["updates"] == 5
 
 
+def test_an_interrupted_run_ends_in_the_weights_of_one_without(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tiny_settings("autoencoder", trained)
+    # By steps alone, as the clock would tell two runs apart.
+    limits = dataclasses.replace(settings.limits, max_steps=6, max_minutes=1e9)
+    paths = [tmp_path / f"{name}.safetensors" for name in ("whole", "interrupted")]
+    whole, interrupted = (
+        dataclasses.replace(settings, limits=limits, weights=str(path)) for path in paths
+    )
+    train(whole, tmp_path / "whole")
+    asked, real = [], AutoencoderTask.loss
+
+    def loss(task: AutoencoderTask, *args: Any) -> torch.Tensor:
+        asked.append(1)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return real(task, *args)
+
+    monkeypatch.setattr(AutoencoderTask, "loss", loss)
+    with pytest.raises(KeyboardInterrupt):
+        train(interrupted, tmp_path / "interrupted")
+    saved = read_checkpoint(tmp_path / "interrupted" / settings.part / CHECKPOINT)
+    assert saved["global_step"] == 3
+    train(interrupted, tmp_path / "interrupted", resume=True)
+    expected, found = (load_file(path) for path in paths)
+    for name, values in expected.items():
+        assert torch.equal(values, found[name]), name
+
+
 def test_resume_from_another_configuration_is_refused(trained: Path) -> None:
     settings = dataclasses.replace(tiny_settings("dpt", trained), seed=1)
     with pytest.raises(ValueError, match="another configuration"):
@@ -316,9 +349,11 @@ def test_resume_from_another_configuration_is_refused(trained: Path) -> None:
 def test_resume_from_a_damaged_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
     settings = tiny_settings("dpt", trained)
     (tmp_path / "dpt").mkdir()
-    (tmp_path / "dpt" / CHECKPOINT).write_bytes(b"not a checkpoint")
-    with pytest.raises(ValueError, match="cannot be read"):
-        train(settings, tmp_path, resume=True)
+    for content in (b"not a checkpoint", pickle.dumps(print)):
+        (tmp_path / "dpt" / CHECKPOINT).write_bytes(content)
+        with pytest.raises(ValueError, match="cannot be read") as caught:
+            train(settings, tmp_path, resume=True)
+        assert "\n" not in str(caught.value)
     with pytest.raises(FileNotFoundError, match="--resume"):
         train(settings, tmp_path / "empty", resume=True)
 
@@ -336,6 +371,14 @@ def test_part_before_is_named(tmp_path: Path) -> None:
         ({"stages": []}, "stages"),
         ({"optimiser": {"speed": 1}}, "unknown key 'speed'"),
         ({"colour": 1}, "unknown key 'colour'"),
+        ({"limits": 3}, "limits: got 3, expected keys and values"),
+        ({"limits": {"max_minutes": "ten"}}, "limits, max_minutes: got 'ten'"),
+        ({"limits": {"max_minutes": 0}}, "limits, max_minutes: got 0"),
+        ({"stages": 3}, "stages: got 3, expected a list"),
+        ({"stages": [3]}, "stages: got 3, expected keys and values"),
+        ({"data": {"first_seed": 1_000_000_000}}, "negative or held out"),
+        ({"data": {"first_seed": 999_999_000, "scenes": 1001}}, "negative or held out"),
+        ({"data": {"first_seed": -1}}, "negative or held out"),
     ],
 )
 def test_bad_configuration(change: dict, message: str, tmp_path: Path) -> None:
@@ -343,6 +386,35 @@ def test_bad_configuration(change: dict, message: str, tmp_path: Path) -> None:
     assert isinstance(settings, Settings)
     with pytest.raises(ValueError, match=message):
         parse_settings({**dataclasses.asdict(settings), **change})
+
+
+@pytest.mark.parametrize("content", [b"part: [", b"\xff\xfe\x00", b"parts: 3", b"- 1", b"a: ${b}"])
+def test_bad_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "part.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="config: .*part.yaml") as caught:
+        read_settings(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["autoencoder", "dpt", "diffusion", "diffusion-more", "depth"])
+def test_no_part_learns_from_held_out_scenes(part: str) -> None:
+    settings = read_settings(CONFIGS / f"{part}.yaml")
+    for pool_part in settings.data.parts():
+        seeds = range(pool_part.first_seed, pool_part.first_seed + pool_part.scenes)
+        assert seeds[0] not in HELD_OUT_SEEDS and seeds[-1] not in HELD_OUT_SEEDS
+        assert seeds[-1] < HELD_OUT_SEEDS[0] or seeds[0] > HELD_OUT_SEEDS[-1]
+
+
+def test_a_folder_is_for_the_scenes_of_one_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "SHARD_SCENES", 1)
+    pool.render_pool(tmp_path / "pool", 1, first_seed=5, size_px=64)
+    pool.render_pool(tmp_path / "pool", 1, first_seed=5, size_px=64)
+    for other in ({"first_seed": 6, "size_px": 64}, {"first_seed": 5, "size_px": 128}):
+        with pytest.raises(ValueError, match="holds scenes of .*'first_seed': 5"):
+            pool.render_pool(tmp_path / "pool", 1, **other)
 
 
 def test_all_parts_are_listed_in_order() -> None:

@@ -56,6 +56,12 @@ def test_names_an_unknown_key_and_a_missing_one() -> None:
         instantiate_from_config({"target": "torch.nn.Linear", "params": {"in_features": 3}})
 
 
+@pytest.mark.parametrize("value", ["320", [1]])
+def test_names_the_class_that_a_value_of_the_wrong_kind_was_for(value: object) -> None:
+    with pytest.raises(ValueError, match=r"params of torch\.nn\.Linear: "):
+        instantiate_from_config({**LINEAR, "params": {**LINEAR["params"], "in_features": value}})
+
+
 def test_require_names_the_option_the_value_and_the_expectation() -> None:
     require("dims", 2, 2)
     with pytest.raises(ValueError, match="dims: got 3, expected 2"):
