@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Gradio can fetch other hosts' files (`file=https://...`, `proxy=...`); this page has none.
-FETCHING = re.compile(r"/(?:file|proxy|stream)=\s*[a-z][a-z0-9+.-]+:|/proxy=", re.IGNORECASE)
+# Gradio can fetch other hosts' files (`file=https://...`, `file/https://...`, `proxy=...`); this
+# page has none.
+FETCHING = re.compile(r"/(?:file|proxy|stream)[=/]\s*[a-z][a-z0-9+.-]+:|/proxy[=/]", re.IGNORECASE)
 ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter is a Windows drive
 POLICY = "; ".join(
     (
@@ -68,7 +69,8 @@ class Guard:
 
 
 def _is_json(scope: "Scope") -> bool:
-    return any(key == b"content-type" and b"json" in value for key, value in scope["headers"])
+    kinds = (value.lower() for key, value in scope["headers"] if key == b"content-type")
+    return any(b"json" in kind for kind in kinds)
 
 
 async def _read(receive: "Receive") -> bytes | None:
@@ -97,7 +99,9 @@ def _names_addresses(body: bytes) -> bool:
     """Tell whether a file among the values is another host's."""
     try:
         return _has_address(json.loads(body))
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return True  # Nothing that the page sends is nested so deep that it cannot be looked at.
+    except ValueError:
         return False  # Not understood by the page either, which says so itself.
 
 

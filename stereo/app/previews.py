@@ -26,7 +26,7 @@ def preview_inputs(panel: Panel, values: dict[Component, Any], desk: Desk) -> st
         if request.picture is None and request.own_map is None:
             return ""
         return _preview(request, desk)
-    except ValueError as error:
+    except (ValueError, OSError, MemoryError) as error:
         return markup.notice(str(error), bad=True)
 
 

@@ -1,7 +1,7 @@
 """What a visitor asked for: checked, turned into options, into a run, into a command line."""
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from stereo.app.catalogue import Checkpoint
 from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Limits
 from stereo.app.store import Loaded
 from stereo.app.uploads import Picture, read_map, read_picture
+from stereo.batch import item_seed
 from stereo.frame import picture_size
 from stereo.inversion import NullTextOptions
 from stereo.models import Task
@@ -62,7 +63,18 @@ class Request:
         return preset(self.preset, scale_percent=float(self.scale_percent))
 
     def sampling(self) -> SamplingOptions:
-        """Return the sampling options; a photo is one sample, all of whose steps are run."""
+        """Return the sampling options; a photo is one sample, all of whose steps are run.
+
+        As with the scripts, the noise depends on the picture's name or the prompt, too.
+        """
+        sampling = self.sampling_as_given()
+        if self.options().published_bookkeeping:
+            return sampling
+        name = self.prompt if self.picture is None or self.task == "text" else self.picture.name
+        return replace(sampling, seed=item_seed(sampling.seed, name))
+
+    def sampling_as_given(self) -> SamplingOptions:
+        """Return what `sampling` does, with the seed of the page's field."""
         return SamplingOptions(
             steps=int(self.steps),
             guidance_scale=float(self.guidance_scale),
@@ -92,7 +104,7 @@ class Request:
         return shlex.join([*words, *self._numbers()])
 
     def _numbers(self) -> list[str]:
-        sampling = self.sampling()
+        sampling = self.sampling_as_given()
         words = ["--preset", self.preset, "--scale_factor", f"{self.scale_percent:g}"]
         words += ["--ddim_steps", str(sampling.steps), "--scale", f"{sampling.guidance_scale:g}"]
         words += ["--seed", str(sampling.seed)]

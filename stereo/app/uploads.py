@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stereo.app.limits import WORKING_PIXELS, Limits
-from stereo.disparity import read_disparity
+from stereo.disparity import NPY_DAMAGE, read_disparity
 from stereo.images import DAMAGE, Fit, read_image
 
 
@@ -65,15 +65,27 @@ def read_map(
 
 def _check_pixels(path: Path, limits: Limits) -> None:
     try:
-        with Image.open(path) as image:
-            width, height = image.size
-    except DAMAGE:
-        return  # Reading it says what is wrong, and knows maps that are no pictures.
+        width, height = _size(path)
+    except (*DAMAGE, *NPY_DAMAGE):
+        return  # Reading it says what is wrong.
     if width * height > limits.megapixels * 1e6:
         raise ValueError(
             f"{path.name} has {width} × {height} pixels, "
             f"expected at most {limits.megapixels:g} megapixels"
         )
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Return (width, height) of a picture or map by its header."""
+    if path.suffix.lower() == ".npy":
+        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        return int(np.prod(shape[1:])), shape[0]
+    if path.suffix.lower() == ".pfm":
+        with path.open("rb") as file:
+            _, width, height = b" ".join(file.readline(80) for _ in range(3)).split()[:3]
+        return int(width), int(height)
+    with Image.open(path) as image:
+        return image.size
 
 
 def _working_size(image: np.ndarray) -> np.ndarray:

@@ -55,6 +55,8 @@ def test_answers_tell_the_browser_to_stay_on_this_host() -> None:
         "/gradio_api/file=HTTPS://example.com/a.png",
         "/gradio_api/proxy=https://example.com/",
         "/file= ftp://example.com/a.png",
+        "/gradio_api/file/https://example.com/a.png",
+        "/gradio_api/proxy/https://example.com/",
     ],
 )
 def test_other_hosts_files_are_not_fetched(path: str) -> None:
@@ -66,9 +68,12 @@ def test_own_files_pass() -> None:
     assert ask("/gradio_api/file=C:/page/results/a.png")[0] == 200
 
 
-def test_values_that_name_other_hosts_files_are_refused() -> None:
-    body = {"data": [1, {"path": "\u0068ttps://example.com/a.png", "meta": {}}]}
-    assert ask("/gradio_api/queue/join", json.dumps(body).encode())[0] == 403
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+@pytest.mark.parametrize("depth", [0, 100, 5000])
+def test_values_that_name_other_hosts_files_are_refused(kind: str, depth: int) -> None:
+    body = json.dumps({"data": [1, {"path": "\u0068ttps://example.com/a.png", "meta": {}}]})
+    nested = b"[" * depth + body.encode() + b"]" * depth
+    assert ask("/gradio_api/queue/join", nested, kind=kind)[0] == 403
 
 
 @pytest.mark.parametrize("body", [b'{"data": ["http://a.b", {"path": "/tmp/a"}]}', b"{broken"])
@@ -80,4 +85,5 @@ def test_other_bodies_arrive_whole(body: bytes) -> None:
 def test_uploads_of_any_size_pass_and_long_values_do_not() -> None:
     body = b"x" * (MAX_JSON_BYTES + 1)
     assert ask("/gradio_api/upload", body, kind="multipart/form-data; boundary=x")[2] == body
-    assert ask("/gradio_api/queue/join", body)[0] == 413
+    for kind in ("application/json", "application/JSON"):
+        assert ask("/gradio_api/queue/join", body, kind=kind)[0] == 413
