@@ -11,7 +11,9 @@ _HOMES = {
     "image_to_stereo": "stereo.pipelines",
     "load_depth_model": "stereo.models",
     "load_model": "stereo.models",
+    "predict_disparity": "stereo.disparity",
     "preset": "stereo.options",
+    "read_image": "stereo.images",
     "save_pair": "stereo.formats",
     "text_to_stereo": "stereo.pipelines",
 }

@@ -1,30 +1,54 @@
 """Disparity (near = large): predicted by a DPT network, or read from a file."""
 
+import tokenize
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
-from stereo.images import Fit, check_file, open_image
+from stereo.images import Fit, check_file, open_image, read_image, to_rgb
 
 PREPROCESSINGS = ("dpt", "published")
+# What NumPy raises on damaged or hostile files.
+NPY_DAMAGE = (
+    ValueError,
+    OSError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+)
 ASPECT_TOLERANCE = 0.01
 
 
 @torch.no_grad()
 def predict_disparity(
-    depth_model: DPTDepthModel, image: np.ndarray, *, preprocessing: str = "dpt"
+    depth_model: DPTDepthModel,
+    image: np.ndarray | Image.Image | str | Path,
+    *,
+    preprocessing: str = "dpt",
 ) -> np.ndarray:
-    """Predict relative disparity (H, W) float32, in the network's units, of an RGB uint8 image.
+    """Predict relative disparity (H, W) float32, in the network's units, of an image.
+
+    It may be (H, W, 3) uint8 RGB, or a picture of any mode, or such a file: grey, with
+    transparency, of 16 bits, turned by EXIF.
 
     `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
     [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does.
     """
     _check_preprocessing(preprocessing)
+    if isinstance(image, str | Path):
+        image = read_image(image)
+    elif isinstance(image, Image.Image):
+        image = to_rgb(image)
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
     if preprocessing == "dpt":
@@ -87,17 +111,19 @@ def read_disparity(
     values = readers.get(path.suffix.lower(), _read_picture)(path)
     values = _single_channel(values, path)
     values = _invert_depth(values, path) if is_depth else values
+    with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused
+        values = values.astype(np.float32)
     check_disparity(values, name=f"disparity {path}")
     if size_px is None or size_px == values.shape[::-1]:
-        return values.astype(np.float32)
+        return values
     return _resized(values, path, size_px)
 
 
 def _read_npy(path: Path) -> np.ndarray:
     try:
         values = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except NPY_DAMAGE as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"disparity {path} is no array of numbers: {reason}") from error
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
         raise ValueError(f"disparity {path} is no array of numbers")
@@ -120,9 +146,11 @@ def _read_pfm(path: Path) -> np.ndarray:
     channels = {b"Pf": 1, b"PF": 3}.get(kind)
     try:
         width, height, scale = int(fields[0]), int(fields[1]), float(fields[2])
+        if min(width, height) < 1:
+            raise ValueError(f"{width}x{height} pixels")
         values = np.frombuffer(body, "<f4" if scale < 0 else ">f4", width * height * channels)
         return values.reshape(height, width, channels)[::-1]
-    except (IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"disparity {path} is no complete PFM file") from error
 
 
@@ -146,26 +174,35 @@ def _invert_depth(depth: np.ndarray, path: Path) -> np.ndarray:
     return np.where(far, 0.0, 1.0 / np.where(far, 1.0, depth))
 
 
-def check_disparity(disparity: np.ndarray, *, name: str = "disparity") -> None:
-    """Raise ValueError unless the map has pixels, is finite and not constant."""
+def check_disparity(
+    disparity: np.ndarray, *, name: str = "disparity", may_be_flat: bool = False
+) -> None:
+    """Raise ValueError unless the map has pixels, is finite and, unless it may be, not constant."""
     if disparity.size == 0:
         raise ValueError(f"{name} has no pixels (shape {disparity.shape})")
     bad = int((~np.isfinite(disparity)).sum())
     if bad:
         raise ValueError(f"{name} has {bad} values that are NaN or infinite; expected finite ones")
-    if disparity.min() == disparity.max():
+    if not may_be_flat and disparity.min() == disparity.max():
         raise ValueError(f"{name} is constant ({disparity.flat[0]:g}): there is no depth in it")
 
 
-def _resized(values: np.ndarray, path: Path, size_px: tuple[int, int]) -> np.ndarray:
-    height, width = values.shape
+def check_proportions(
+    disparity: np.ndarray, size_px: tuple[int, int], *, name: str = "disparity"
+) -> None:
+    """Raise ValueError unless a map (H, W) has the proportions of `size_px` (width, height)."""
+    height, width = disparity.shape
     stretch = (size_px[0] / width) / (size_px[1] / height)
     if abs(stretch - 1) > ASPECT_TOLERANCE:
         raise ValueError(
-            f"disparity {path} is {width}x{height} px, the image {size_px[0]}x{size_px[1]}; "
+            f"{name} is {width}x{height} px, the image {size_px[0]}x{size_px[1]}; "
             "expected the same size or proportions"
         )
-    return Fit((0, 0, width, height), size_px).map(values)
+
+
+def _resized(values: np.ndarray, path: Path, size_px: tuple[int, int]) -> np.ndarray:
+    check_proportions(values, size_px, name=f"disparity {path}")
+    return Fit((0, 0, values.shape[1], values.shape[0]), size_px).map(values)
 
 
 def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:

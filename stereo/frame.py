@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from stereo.disparity import predict_disparity
+from stereo.disparity import check_disparity, check_proportions, predict_disparity
 from stereo.images import Fit, covering_fit, multiple_fit, square_fit
 from stereo.options import SIZE_MULTIPLE, SamplingOptions, StereoOptions
 
@@ -53,6 +53,24 @@ def whole_fit(model: "LatentDiffusion", size_px: tuple[int, int], sampling: Samp
             *size_px, size_px=model_side_px(model), multiple=SIZE_MULTIPLE
         ).size_px
     return Fit((0, 0, *size_px), fitted)
+
+
+def check_map(
+    disparity: np.ndarray | None,
+    options: StereoOptions,
+    *,
+    size_px: tuple[int, int] | None = None,
+) -> None:
+    """Refuse a user's map that says nothing or has other proportions than `size_px` (w, h).
+
+    Raises:
+        ValueError: when it is empty, not finite, constant though not in pixels, or stretched.
+    """
+    if disparity is None:
+        return
+    check_disparity(disparity, may_be_flat=options.metric_disparity)
+    if size_px is not None:
+        check_proportions(disparity, size_px)
 
 
 def fit_map(frame: Fit, disparity: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ DAMAGE = (
     KeyError,
     OverflowError,
     MemoryError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
@@ -37,11 +38,19 @@ def read_image(path: str | Path) -> np.ndarray:
 
     Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
     """
-    image = open_image(path)
+    return to_rgb(open_image(path), name=f"image {path}")
+
+
+def to_rgb(image: Image.Image, *, name: str = "image") -> np.ndarray:
+    """Turn a picture of any mode into (H, W, 3) uint8 RGB, upright, transparency over white.
+
+    Raises: ValueError when its values are no 8 or 16 bits.
+    """
+    image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT_MODES:
-        image = _eight_bit(image, path)
+        image = _eight_bit(image, name)
     if image.mode == "F":
-        raise ValueError(f"image {path} holds floating-point values; expected an 8 or 16-bit image")
+        raise ValueError(f"{name} holds floating-point values; expected an 8 or 16-bit image")
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", image.size, (255, 255, 255, 255))
@@ -85,11 +94,11 @@ def _check_pixels(size: tuple[int, int]) -> None:
         raise ValueError(f"{size[0]}x{size[1]} pixels; expected at most {MAX_PIXELS}")
 
 
-def _eight_bit(image: Image.Image, path: str | Path) -> Image.Image:
+def _eight_bit(image: Image.Image, name: str) -> Image.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65535:
         raise ValueError(
-            f"image {path} has values from {values.min()} to {values.max()}; expected 0 to 65535"
+            f"{name} has values from {values.min()} to {values.max()}; expected 0 to 65535"
         )
     return Image.fromarray(((values + 128) // 257).astype(np.uint8))
 

@@ -28,7 +28,10 @@ def disparity_colour(pair: StereoPair) -> np.ndarray:
 
 
 def hole_mask(pair: StereoPair) -> np.ndarray:
-    """Return the right view's holes (H, W) uint8: 255 = invented, 0 = came from the shift."""
+    """Return the made view's holes (H, W) uint8: 255 = invented, 0 = came from the shift.
+
+    It is the right view, with `eye` left the left one; where both move, the right one's alone.
+    """
     return np.where(pair.valid, 0, 255).astype(np.uint8)
 
 

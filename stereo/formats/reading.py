@@ -1,5 +1,7 @@
 """Reading results back: both views, disparity and holes where they lie beside, and the settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,8 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from stereo.cli import one_line
 from stereo.formats.metadata import from_text, settings_text
 from stereo.formats.registry import FORMATS
+from stereo.images import DAMAGE
 from stereo.pair import StereoPair
 
 # The viewer is imported where it is needed, as its page is made of formats.
@@ -68,11 +72,19 @@ def _settings_or_none(path: Path) -> dict[str, Any] | None:
     return None if text is None else from_text(text)
 
 
-def _open(path: Path) -> Image.Image:
+@contextmanager
+def _open(path: Path) -> Iterator[Image.Image]:
+    """Open a picture; whatever a damaged one raises while it is read becomes a ValueError."""
+    if not path.is_file():
+        raise FileNotFoundError(f"path: no file {path}")
     try:
-        return Image.open(path)
-    except (Image.UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ValueError(f"path: {path} is not a picture that can be read") from error
+        with Image.open(path) as image:
+            yield image
+    except PermissionError:
+        raise
+    except DAMAGE as error:
+        reason = one_line(error)
+        raise ValueError(f"path: {path} is not a picture that can be read ({reason})") from error
 
 
 def _format_by_name(path: Path) -> str:

@@ -125,7 +125,7 @@ FORMATS: dict[str, Format] = {
     "disparity_colour": _picture(
         "_disparity_colour.png", "disparity in false colours", maps.disparity_colour
     ),
-    "mask": _picture("_mask.png", "holes of the right view in white", maps.hole_mask),
+    "mask": _picture("_mask.png", "holes of the view that was made, in white", maps.hole_mask),
     "rgbd": _picture("_RGBD.png", "left view beside its disparity", maps.rgbd),
     "overview": _picture("_overview.png", "views, disparity, anaglyph in a row", _overview),
     "viewer": Format("_viewer.html", "page to look at the pair in a browser, offline", _viewer),

@@ -43,16 +43,26 @@ def save_pair(
 
 
 def save_grid(pairs: list[StereoPair], folder: str | Path, *, rows: int) -> Path:
-    """Write side-by-side pairs of equal size as one picture of `rows` rows, read row by row."""
+    """Write side-by-side pairs as one picture of `rows` rows, read row by row.
+
+    Pairs smaller than the largest lie in the middle of black.
+    """
     if rows < 1:
         raise ValueError(f"n_rows: got {rows}, expected 1 or more")
     tiles = [side_by_side(pair.left, pair.right) for pair in pairs]
+    height, width = (max(tile.shape[axis] for tile in tiles) for axis in (0, 1))
+    tiles = [_in_the_middle(tile, height, width) for tile in tiles]
     columns = -(-len(tiles) // rows)
     missing = rows * columns - len(tiles)
     tiles += [np.zeros_like(tiles[0])] * missing
     lines = [np.concatenate(tiles[k : k + columns], 1) for k in range(0, len(tiles), columns)]
     picture = encode_png(np.concatenate(lines, 0), {"pairs": [pair.settings for pair in pairs]})
     return _write_set(Path(folder), "grid_", {".png": picture})[0]
+
+
+def _in_the_middle(tile: np.ndarray, height: int, width: int) -> np.ndarray:
+    missing = (height - tile.shape[0], width - tile.shape[1])
+    return np.pad(tile, [*((n // 2, n - n // 2) for n in missing), (0, 0)])
 
 
 def _sidecar(settings: dict[str, Any]) -> bytes:

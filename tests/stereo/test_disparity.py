@@ -85,6 +85,29 @@ def test_network_runs_in_its_own_precision():
     assert network.fed[0].dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "I;16", "CMYK"])
+def test_pictures_of_any_mode(tmp_path, mode):
+    grey = np.tile(np.arange(64, dtype=np.uint8) * 4, (48, 1))
+    if mode == "I;16":
+        picture = Image.fromarray(grey.astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(grey).convert(mode)
+    expected = predict_disparity(RedChannel(), np.repeat(grey[..., None], 3, 2))
+    if mode == "CMYK":  # black ink alone, so the same but for rounding
+        found = predict_disparity(RedChannel(), picture)
+        assert np.abs(found - expected).max() < 0.05 * np.ptp(expected)
+        return
+    path = tmp_path / "a.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    picture.save(path, exif=exif)
+    np.testing.assert_allclose(predict_disparity(RedChannel(), picture), expected, atol=1e-5)
+    turned = predict_disparity(RedChannel(), path)
+    assert turned.shape == (64, 48)
+    upright = predict_disparity(RedChannel(), np.rot90(np.repeat(grey[..., None], 3, 2), -1).copy())
+    np.testing.assert_allclose(turned, upright, atol=1e-5)
+
+
 def test_wrong_images_and_options_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 4\)"):
         predict_disparity(RedChannel(), np.zeros((4, 4), np.uint8))
@@ -180,6 +203,10 @@ def test_a_map_of_the_images_proportions_is_resized(tmp_path):
         read_disparity(path, size_px=(400, 300))
 
 
+def _npy_header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
 def broken(kind: str, folder: Path) -> Path:
     suffix = {"pfm": ".pfm", "png": ".png"}.get(kind.split("-")[0], ".npy")
     path = folder / f"map{suffix}"
@@ -192,7 +219,18 @@ def broken(kind: str, folder: Path) -> Path:
         "text": np.array(["a"]),
         "object": np.array([{}], dtype=object),
     }
-    if kind in arrays_of:
+    raw = {
+        "zip.npy": b"PK\x03\x04" + bytes(40),
+        "header.npy": _npy_header("{'descr': '<f4', 'shape': (3, (4"),
+        "huge.npy": _npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (10**25,)}"),
+        "pfm-huge": b"Pf\n1" + b"0" * 21 + b" 1\n-1.0\n" + bytes(16),
+        "pfm-negative": b"Pf\n-1 -4\n-1.0\n" + bytes(16),
+    }
+    arrays_of["too-large"] = np.array([[1.0, 1e300]])
+    arrays_of["too-close"] = np.array([[1.0, 1 + 1e-12]])
+    if kind in raw:
+        path.write_bytes(raw[kind])
+    elif kind in arrays_of:
         np.save(path, arrays_of[kind], allow_pickle=True)
     elif kind == "png-colour":
         Image.fromarray(np.arange(36, dtype=np.uint8).reshape(3, 4, 3)).save(path)
@@ -219,6 +257,13 @@ def broken(kind: str, folder: Path) -> Path:
         "png-empty",
         "pfm-cut",
         "pfm-header",
+        "pfm-huge",
+        "pfm-negative",
+        "zip.npy",
+        "header.npy",
+        "huge.npy",
+        "too-large",
+        "too-close",
         "folder",
     ],
 )

@@ -326,6 +326,30 @@ def test_interruption_while_moving_leaves_nothing_behind(
     assert len(moved) == 2 and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["sbs", "half_tb", "mpo", "jps", "gif", "webp"])
+def test_damaged_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    good = save_pair(noise_pair(), tmp_path, formats=[name])[0].read_bytes()
+    random, path = np.random.default_rng(0), tmp_path / f"damaged{FORMATS[name].ending}"
+    for _ in range(40):
+        content = np.frombuffer(good, np.uint8).copy()
+        places = random.integers(0, len(content), 8)
+        content[places] = random.integers(0, 256, 8)
+        path.write_bytes(content[: random.integers(len(content) // 2, len(content) + 1)].tobytes())
+        try:
+            load(path)
+        except ValueError as error:
+            assert "\n" not in str(error)
+
+
+def test_grid_takes_pairs_of_several_sizes(tmp_path: Path) -> None:
+    small, wide = noise_pair(), noise_pair(seed=1)
+    small = replace(small, left=small.left[:10], right=small.right[:10])
+    picture = np.asarray(Image.open(save_grid([small, wide], tmp_path, rows=2)))
+    assert picture.shape == (32, 64, 3)
+    np.testing.assert_array_equal(picture[3:13, :32], small.left)
+    assert not picture[:3].any() and not picture[13:16].any()
+
+
 def test_grid_holds_every_pair_row_by_row(tmp_path: Path) -> None:
     pairs = [noise_pair(seed=seed) for seed in range(3)]
     path = save_grid(pairs, tmp_path, rows=2)
