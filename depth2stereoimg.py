@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ldm.known_files import ROOT
 from stereo import cli_options as options
 from stereo.cli import OneLineParser, run, start_logging
 from stereo.cli_files import Picture, find_map, list_pictures, read_picture
@@ -21,7 +22,11 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     """Parse the command line."""
     parser = OneLineParser(__doc__)
     parser.add_argument(
-        "--init_img", type=Path, default="docs/scene.png", metavar="PATH", help="picture or folder"
+        "--init_img",
+        type=Path,
+        default=ROOT / "docs" / "scene.png",
+        metavar="PATH",
+        help="picture or folder (default: the repository's docs/scene.png)",
     )
     parser.add_argument(
         "--strength",
@@ -71,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {"picture": picture.path, "map": find_map(args, picture.path.stem)},
             prompts=session.prompts,
             stem=picture.path.stem,
+            picture_px=picture.image.shape[1::-1],
             init_img=picture.path,
         )
 

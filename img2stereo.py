@@ -43,7 +43,12 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     options.add_sampling_options(parser, guidance_scale=7.5, many=False)
     options.add_stereo_options(parser)
     options.add_output_options(parser, outdir="outputs/img2stereo-samples")
-    return options.parse(parser, arguments)
+    args = options.parse(parser, arguments)
+    if args.ddim_eta:
+        parser.error(
+            f"argument --ddim_eta: got {args.ddim_eta}, expected 0, as inversion adds none"
+        )
+    return args
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {"picture": picture.path, "map": find_map(args, picture.path.stem)},
             prompts=session.prompts,
             stem=picture.path.stem,
+            picture_px=picture.image.shape[1::-1],
             img_path=picture.path,
         )
 

@@ -23,11 +23,6 @@ class KnownFile:
     mirrors: tuple[str, ...] = ()
     sha256: str | None = None
 
-    @property
-    def path(self) -> Path:
-        """Return the place where the scripts look for it."""
-        return ROOT / self.folder / self.name
-
 
 KNOWN_FILES = (
     KnownFile(

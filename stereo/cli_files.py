@@ -109,6 +109,13 @@ class Results:
         self._formats = args.format or DEFAULT_FORMATS
         self._rows: int = args.n_rows
         self._seed: int = args.seed
+        self._model_options = {
+            name: getattr(args, name)
+            for name in ("parameterization", "depth")
+            if getattr(args, name)
+        }
+        if args.config is not None:
+            self._model_options["config"] = _readable(args.config)
         self._command = shlex.join(["python", Path(sys.argv[0]).name, *given])
         self._saved: list[StereoPair] = []
 
@@ -128,6 +135,7 @@ class Results:
         """
         known = {key: _readable(path) for key, path in inputs.items() if path is not None}
         known |= {"fingerprint": mark, "seed_given": self._seed} if mark else {}
+        known |= self._model_options
         known |= {"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")}
         for pair in pairs:
             pair = replace(pair, settings={**pair.settings, **known, "command": self._command})

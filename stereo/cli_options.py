@@ -103,7 +103,7 @@ def _add_many(group: Any) -> None:
     )
     group.add_argument(
         "--n_rows",
-        type=int,
+        type=whole_number,
         default=0,
         metavar="N",
         help="also save all pairs of the run as one grid of N rows (default: no grid)",

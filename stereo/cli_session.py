@@ -96,6 +96,7 @@ class Session:
         *,
         prompts: Sequence[str],
         stem: str = "",
+        picture_px: tuple[int, int] | None = None,
         **inputs: Path,
     ) -> None:
         """Make and save the pairs of one input that are not finished, for all prompts and rounds.
@@ -106,6 +107,7 @@ class Session:
             told: what else decides about the result (`stereo.batch.Batch.todo`).
             prompts: what to show.
             stem: begins the names of its files.
+            picture_px: (width, height) of the picture, if there is one.
             **inputs: files to be named in the results' settings.
         """
         from stereo.memory import explain_out_of_memory
@@ -113,7 +115,7 @@ class Session:
         inputs = {**inputs, "map": self.args.disparity, **self._files}
         for prompt in prompts:
             for todo in self._batch.todo(name, self.rounds, {**told, "prompt": prompt}):
-                memory = explain_out_of_memory(self.model, todo.sampling)
+                memory = explain_out_of_memory(self.model, todo.sampling, picture_px)
                 with ProgressBar(name if stem else "") as on_step, memory:
                     pairs = make(prompt, todo.sampling, on_step)
                 prefix = f"{stem}_" if stem else ""

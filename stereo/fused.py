@@ -103,7 +103,9 @@ def _guide(
         left.branch.latents[first - 1],
         left.clean,
         run.sampler.ddim_alphas[run.total - 1 - first],
-        offsets_px(cells, -1 if options.eye == "right" else 1, options.rounding).to(left.clean.device),
+        offsets_px(cells, -1 if options.eye == "right" else 1, options.rounding).to(
+            left.clean.device
+        ),
         seeded_noise(n, (channels, *size), sampling.seed + HOLE_SEED_OFFSET),
         eye=options.eye,
     )

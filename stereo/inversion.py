@@ -2,7 +2,7 @@
 
 DDIM inversion follows the schedule upwards; null-text inversion (Mokady et al., CVPR 2023) then
 tunes the unconditional embedding of every step so that guided denoising runs back down the same
-trajectory. Both stay in float32: in half precision the optimisation does not converge.
+trajectory. For that both stay in float32: in half precision the optimisation does not converge.
 """
 
 from collections.abc import Iterator, Sequence
@@ -193,6 +193,11 @@ class _Step:
         return self.sampler.update(self.latents, guided, self.index)[0]
 
 
+def learning_rate(progress: float) -> float:
+    """Return the published rate, which falls with the step's number, and ends at 0."""
+    return LEARNING_RATE * max(0.0, 1 - progress / 100)
+
+
 def _optimise(
     problem: _Step,
     target: Tensor,
@@ -206,7 +211,7 @@ def _optimise(
     `progress` counts the published 50 steps. Gradients of `weights` are computed and dropped.
     """
     embedding = start.clone().requires_grad_(True)
-    optimiser = torch.optim.Adam([embedding], lr=LEARNING_RATE * (1 - progress / 100))
+    optimiser = torch.optim.Adam([embedding], lr=learning_rate(progress))
     losses: list[float] = []
     while len(losses) < options.inner_steps:
         with torch.enable_grad(), _wanting_gradients(weights):

@@ -27,8 +27,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def explain_out_of_memory(model: "LatentDiffusion", sampling: "SamplingOptions") -> Iterator[None]:
+def explain_out_of_memory(
+    model: "LatentDiffusion",
+    sampling: "SamplingOptions",
+    picture_px: tuple[int, int] | None = None,
+) -> Iterator[None]:
     """Turn running out of memory into one line: what was asked, what is free, what helps.
+
+    `picture_px` is the (width, height) of the picture that a pair is made of, if any.
 
     Raises:
         MemoryError: with that line.
@@ -38,16 +44,22 @@ def explain_out_of_memory(model: "LatentDiffusion", sampling: "SamplingOptions")
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise MemoryError(describe_shortage(model, sampling)) from error
+        raise MemoryError(describe_shortage(model, sampling, picture_px)) from error
 
 
-def describe_shortage(model: "LatentDiffusion", sampling: "SamplingOptions") -> str:
+def describe_shortage(
+    model: "LatentDiffusion",
+    sampling: "SamplingOptions",
+    picture_px: tuple[int, int] | None = None,
+) -> str:
     """Say what was asked, what is free and which flags help."""
     device = torch.device(model.device)
     side_px = model.image_size * model.downsample_factor
     width, height = sampling.width_px or side_px, sampling.height_px or side_px
     count = sampling.samples
     asked = f"{count} picture{'s' if count > 1 else ''} of {width}x{height} px"
+    if picture_px is not None:
+        asked += f" from one of {picture_px[0]}x{picture_px[1]} px"
     free = free_bytes(device)
     left = "" if free is None else f", {free / GIB:.1f} GiB were free"
     return f"out of memory on {device} for {asked}{left}: try {', '.join(_help(device, sampling))}"

@@ -23,6 +23,8 @@ PUBLISHED = {
 EMBEDDED = {"text": "shapes", "depth": "shapes-depth", "image": "shapes"}
 PUBLISHED_DEPTH = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
 EMBEDDED_DEPTH = "shapes-dpt"
+# Their activations need float32's range.
+EXACT_PARTS = ("first_stage_model.", "depth_model.")
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +36,22 @@ def choose_device(name: str | None = None) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device: got {name!r}, expected 'cpu', 'cuda' or 'cuda:N'") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device: got {name!r}, but this machine has no CUDA device; use 'cpu'")
+        raise ValueError(
+            f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'"
+        ) from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if not count:
+            raise ValueError(
+                f"device: got {name!r}, but this machine has no CUDA device; use 'cpu'"
+            )
+        if (device.index or 0) >= count:
+            raise ValueError(f"device: got {name!r}, but there are only {count} CUDA devices")
+    elif device.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise ValueError(f"device: got {name!r}, which this machine has not; use 'cpu'")
+    elif device.type != "cpu":
+        raise ValueError(f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'")
     return device
 
 
@@ -111,11 +126,10 @@ def load_model(
     place = choose_device(device)
     dtype = choose_precision(precision, place)
     path = find_checkpoint(task, ckpt)
-    model = load_checkpoint(path, config=config, parameterization=parameterization)
+    model = load_checkpoint(
+        path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
+    )
     _check_task(model, task, path)
-    # Before they move, so that no more than this is ever on the device.
-    model.model.to(dtype)
-    model.cond_stage_model.to(dtype)
     choose_layout(model)
     model.to(place).requires_grad_(False)
     return model.eval()

@@ -1,13 +1,21 @@
 """The three workflows: a prompt, an image under its depth, or a photo becomes a stereo pair."""
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from stereo.disparity import disparity_of_tensor, predict_disparity
 from stereo.finish import Work, fused_pairs, shifted_pairs
-from stereo.frame import depth_feeding, fit_map, fit_to_model, photo_disparity, picture_size
+from stereo.frame import (
+    check_map,
+    depth_feeding,
+    fit_map,
+    fit_to_model,
+    photo_disparity,
+    picture_size,
+)
 from stereo.inversion import NullTextOptions, invert_photo
 from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions
@@ -58,6 +66,7 @@ def text_to_stereo(
         One pair per sample.
     """
     size_px = picture_size(model, sampling)
+    check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
     options = settle_strength(options, width_px=size_px[1], cells=size[1])
     start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
@@ -106,6 +115,7 @@ def depth_to_stereo(
     Returns:
         One pair per sample.
     """
+    check_map(disparity, options)
     frame = fit_to_model(model, image, sampling, options)
     size = latent_size(model, *frame.size_px[::-1])
     options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
@@ -165,6 +175,11 @@ def image_to_stereo(
     """
     if sampling.samples != 1:
         raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
+    if sampling.eta:
+        raise ValueError(
+            f"eta: got {sampling.eta}, expected 0 for a photo, as noise inverts to none"
+        )
+    check_map(disparity, options)
     frame = fit_to_model(model, image, sampling, options)
     photo = frame.image(image)
     width_px = image.shape[1] if options.fusion else photo.shape[1]
@@ -175,7 +190,9 @@ def image_to_stereo(
     run = make_run(model, prompts(model, prompt, "", sampling), sampling, on_step)
     clean = encode(model, photo)
     run, branch = invert_photo(run, clean, options, null_text)
-    inputs = {"task": "image", "prompt": prompt}
+    inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
+    if options.inversion == "null-text":
+        inputs |= asdict(null_text)
     work = Work(model, run, options, sampling, describe(options, sampling, inputs))
     if options.fusion:
         return fused_pairs(work, image[None], near, clean, branch)

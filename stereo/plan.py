@@ -59,7 +59,13 @@ def trunk_steps(total: int, options: StereoOptions) -> int:
 
 
 def first_guided_step(total: int, options: StereoOptions) -> int:
-    """Return the 0-based step at which a guided right view sets out, at least 1."""
+    """Return the 0-based step at which a guided right view sets out, at least 1.
+
+    Raises:
+        ValueError: when there is no step beside the first.
+    """
+    if total < 2:
+        raise ValueError(f"steps: got {total} to run, expected 2 or more to fill holes in (best)")
     return min(max(1, round(options.guided_start * total)), max(total - 1, 1))
 
 

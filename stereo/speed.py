@@ -61,8 +61,8 @@ def compile_denoiser(
     log.info("compiling the denoiser; this takes minutes, once per size and precision")
     start = time.perf_counter()
     unet = model.model.diffusion_model
-    _compile_parts(unet, backend)
     try:
+        _compile_parts(unet, backend)
         _warm_up(model, sampling)
     except (RuntimeError, OSError, ImportError) as error:
         _undo_compilation(unet)

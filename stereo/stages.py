@@ -1,5 +1,6 @@
 """Parts that the workflows share: prompts, the run, branching into two views, the result."""
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from stereo.shift import normalise
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,11 @@ def branch_off(
     noise = _hole_noise(branch.final, options, sampling)
     if steps.shift >= run.total:
         # So few steps that none is followed by the shift, as published: two equal views.
+        log.warning(
+            "both views are equal: the shift comes after step %d, and %d are run",
+            steps.shift,
+            run.total,
+        )
         valid = torch.ones_like(branch.final[:, :1], dtype=torch.bool)
         return Views(branch.final, branch.final, valid)
     if options.schedule == "published":

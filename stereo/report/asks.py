@@ -46,6 +46,27 @@ def pair_asks(count: int) -> list[Ask]:
     return asks
 
 
+def others_of(asks: list[Ask]) -> list[Ask]:
+    """Return for every prompt the next one, around the end, that differs in every word of it.
+
+    Raises:
+        ValueError: when one has no such other.
+    """
+    found = []
+    for k, ask in enumerate(asks):
+        around = [*asks[k + 1 :], *asks[:k]]
+        other = next((other for other in around if _differs(ask, other)), None)
+        if other is None:
+            raise ValueError(f"count: none of {len(asks)} prompts differs in all from {ask.text!r}")
+        found.append(other)
+    return found
+
+
+def _differs(ask: Ask, other: Ask) -> bool:
+    pairs = zip((*ask.colours, *ask.shapes), (*other.colours, *other.shapes), strict=True)
+    return all(mine != theirs for mine, theirs in pairs)
+
+
 def _noun(colour: str, shape: str) -> str:
     return f"{'an' if colour[0] in 'aeiou' else 'a'} {colour} {shape}"
 

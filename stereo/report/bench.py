@@ -61,6 +61,10 @@ class Settings:
     pairs: Path | None = None
     judge: JudgeSettings = JudgeSettings()
 
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise ValueError(f"count: got {self.count}, expected 2 or more, to compare with")
+
     @property
     def photo_scenes(self) -> int:
         """Return the number of scenes for the photo workflow, which is the slow one."""

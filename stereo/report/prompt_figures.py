@@ -15,7 +15,7 @@ from ldm.data.captions import SeenObject
 from ldm.data.shapes import HELD_OUT_FIRST_SEED, Views, render_views
 from ldm.training.report import rank_correlation
 from stereo.disparity import disparity_of_tensor
-from stereo.report.asks import Ask, pair_asks, single_asks
+from stereo.report.asks import Ask, others_of, pair_asks, single_asks
 from stereo.report.bench import Bench
 from stereo.report.generate import make_pictures, to_uint8
 from stereo.report.judge import SHAPE_NAMES, Judge, ShapeMap, look
@@ -41,7 +41,7 @@ def measure_single(bench: Bench) -> list[Line]:
     asks = single_asks(bench.settings.count)
     seen = picture_prompts(bench, asks)
     true_asks, true_seen = true_scenes(bench.judge, bench.settings.count, objects=1)
-    others = asks[7:] + asks[:7]  # 7 places on, colour and shape both differ
+    others = others_of(asks)
     count = len(asks)
     lines = []
     for what, target, is_right in (
@@ -65,7 +65,7 @@ def measure_pairs(bench: Bench) -> list[Line]:
     asks = pair_asks(bench.settings.count)
     seen = picture_prompts(bench, asks)
     true_asks, true_seen = true_scenes(bench.judge, bench.settings.count, objects=2)
-    others = asks[1:] + asks[:1]
+    others = others_of(asks)
     made, best, chance = (
         percent([shows_pair(s.image, s.mask, a) for s, a in zip(pictures, prompts, strict=True)])
         for pictures, prompts in ((seen, asks), (true_seen, true_asks), (seen, others))

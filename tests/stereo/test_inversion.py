@@ -7,7 +7,13 @@ from torch import nn
 
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.conditioning import Conditioning
-from stereo.inversion import NullTextOptions, ddim_inversion, in_float32, null_text_inversion
+from stereo.inversion import (
+    NullTextOptions,
+    ddim_inversion,
+    in_float32,
+    learning_rate,
+    null_text_inversion,
+)
 from stereo.options import preset
 from stereo.plan import latent_shift, shift_steps
 from stereo.sampler import Denoiser, denoise_joint, denoise_left
@@ -90,6 +96,13 @@ def test_original_equals_the_published_photo_run(golden):
 def test_more_steps_than_a_hundred_keep_a_positive_learning_rate():
     """The published rate falls with the step's number and would go negative."""
     assert NullTextOptions().scale_with_steps
+    rates = [learning_rate(step) for step in (0, 25, 99, 100, 101, 400)]
+    assert rates == pytest.approx([1e-2, 7.5e-3, 1e-4, 0, 0, 0])
+    for rate in rates:
+        torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=rate)
+
+
+def test_inner_steps_are_checked():
     with pytest.raises(ValueError, match="inner_steps: got 0"):
         NullTextOptions(inner_steps=0)
 

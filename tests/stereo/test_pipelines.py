@@ -8,6 +8,7 @@ from stereo.frame import fit_to_model
 from stereo.inversion import NullTextOptions
 from stereo.latents import decode, encode, tensor_to_images
 from stereo.options import SamplingOptions, preset
+from stereo.pair import StereoPair
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
@@ -162,6 +163,16 @@ def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_plan
         image_to_stereo(tiny_model, tiny_dpt, photo, sampling=sampling)
     with pytest.raises(ValueError, match="disparity: got 64x64 px, expected the image's 100x80"):
         image_to_stereo(tiny_model, tiny_dpt, photo, disparity=two_planes)
+    with pytest.raises(ValueError, match="eta: got 0.5, expected 0 for a photo"):
+        image_to_stereo(tiny_model, tiny_dpt, photo, sampling=SamplingOptions(eta=0.5))
+    holed = np.where(two_planes > 0, two_planes, np.nan)
+    for near, message in (
+        (holed, "are NaN or infinite"),
+        (np.ones((64, 64), np.float32), "disparity is constant"),
+        (two_planes[:32], "disparity is 64x32 px, the image 64x64; expected the same"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            text_to_stereo(tiny_model, tiny_dpt, "x", disparity=near)
     with pytest.raises(ValueError, match="height_px: got 100"):
         SamplingOptions(height_px=100)
     with pytest.raises(ValueError, match="preset: got 'best-ever'"):
@@ -234,6 +245,28 @@ def test_direct_inversion_gives_the_reconstruction_without_optimising(tiny_model
     assert np.abs(pair.left.astype(int) - expected).max() <= 1
     # 5 steps up; after the shift, that is for 3 of 5, one for each view.
     assert sum(calls) == 5 + 2 * 3
+
+
+@pytest.mark.parametrize("name", ["original", "paper", "best"])
+def test_one_step(tiny_model, tiny_dpt, two_planes, name, caplog):
+    def make() -> StereoPair:
+        return text_to_stereo(
+            tiny_model,
+            tiny_dpt,
+            "x",
+            options=preset(name),
+            sampling=SamplingOptions(steps=1),
+            disparity=two_planes,
+        )[0]
+
+    if name == "best":
+        with pytest.raises(ValueError, match="steps: got 1 to run, expected 2 or more"):
+            make()
+        return
+    pair = make()
+    assert np.isfinite(pair.right).all()
+    equal = "both views are equal" in caplog.text
+    assert equal == np.array_equal(pair.left, pair.right)
 
 
 def test_best_refuses_what_would_move_the_left_view():

@@ -10,7 +10,7 @@ from torch import nn
 from ldm.modules.diffusionmodules import model as autoencoder_parts
 from stereo import speed
 from stereo.memory import explain_out_of_memory, free_bytes, keep
-from stereo.models import choose_precision
+from stereo.models import choose_device, choose_precision
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
 from stereo.speed import Shelf, choose_layout, compile_denoiser, offload
@@ -154,6 +154,12 @@ def test_out_of_memory_names_what_was_asked_what_is_free_and_what_helps(tiny_mod
             raise error
 
 
+def test_out_of_memory_names_the_picture_too(tiny_model):
+    with pytest.raises(MemoryError, match="1 picture of 64x64 px from one of 4000x3000 px"):
+        with explain_out_of_memory(tiny_model, FEW, (4000, 3000)):
+            raise MemoryError
+
+
 def test_other_errors_pass(tiny_model):
     for error in (RuntimeError("shape mismatch"), ValueError("samples")):
         with pytest.raises(type(error), match=str(error)):
@@ -186,3 +192,11 @@ def test_the_device_stays_where_the_model_runs():
     model = instantiate_from_config(tiny_config(depth=False))
     model.model.to("meta")
     assert model.device == CPU
+
+
+@pytest.mark.parametrize("name", ["meta", "xpu", "tpu", "vulkan", "cuda:99", "mps"])
+def test_devices_that_are_not_there_are_refused_by_name(name):
+    if name == "mps" and torch.backends.mps.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(ValueError, match=f"device: got '{name}'"):
+        choose_device(name)
