@@ -104,6 +104,13 @@ def measure_pairs(settings: Settings) -> Iterator[Row]:
     for task in settings.tasks:
         for precision in settings.precisions:
             networks = load(task, precision=precision, device=settings.device)
+            prepare(
+                networks.model,
+                networks.depth_model,
+                _sampling(networks, settings.sizes_px[0], settings),
+                compiled=settings.compiled,
+                offloaded=settings.offloaded,
+            )
             for size_px in settings.sizes_px:
                 yield from _measure_group(networks, size_px, settings)
 
@@ -111,16 +118,7 @@ def measure_pairs(settings: Settings) -> Iterator[Row]:
 def _measure_group(networks: Networks, size_px: int, settings: Settings) -> list[Row]:
     """Measure one workflow at one size: all kinds in turns, so that ratios share what disturbs."""
     model = networks.model
-    sampling = sampling_of(
-        networks, size_px=size_px, steps=settings.steps, samples=settings.samples
-    )
-    prepare(
-        model,
-        networks.depth_model,
-        sampling,
-        compiled=settings.compiled,
-        offloaded=settings.offloaded,
-    )
+    sampling = _sampling(networks, size_px, settings)
     short = replace(sampling, steps=min(WARM_UP_STEPS, settings.steps))
     for work in _kinds(networks, short, settings).values():
         work()
@@ -136,6 +134,10 @@ def _measure_group(networks: Networks, size_px: int, settings: Settings) -> list
     rate = matmul_rate(model.device, model.dtype)
     rows = [_row(networks, sampling, kind, runs, call, rate) for kind, runs in samples.items()]
     return compare(rows)
+
+
+def _sampling(networks: Networks, size_px: int, settings: Settings) -> SamplingOptions:
+    return sampling_of(networks, size_px=size_px, steps=settings.steps, samples=settings.samples)
 
 
 def _kinds(

@@ -8,7 +8,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ldm.checkpoint import SCHEDULE, UNREAD, build_model, load_model, save_checkpoint
+from ldm.checkpoint import (
+    SCHEDULE,
+    UNREAD,
+    build_model,
+    checkpoint_digest,
+    load_model,
+    save_checkpoint,
+)
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.recognise import guess_parameterization
 from tests.golden import weights
@@ -157,3 +164,21 @@ def test_names_that_newer_tools_write_are_understood(tmp_path):
     state["cond_stage_model.transformer.embeddings.position_ids"] = torch.arange(77)[None]
     torch.save(state, tmp_path / "a.ckpt")
     assert_same_weights(load_model(tmp_path / "a.ckpt", config=config), model)
+
+
+def test_digest_sees_the_files_that_parts_are_taken_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ldm.checkpoint.ROOT", tmp_path)
+    shared, path = tmp_path / "shared.safetensors", tmp_path / "model.safetensors"
+    save_file({"weight": torch.zeros(2)}, shared)
+    elsewhere = {"parts_elsewhere": json.dumps({"first_stage_model.": shared.name})}
+    save_file({"own": torch.zeros(2)}, path, metadata=elsewhere)
+    before = checkpoint_digest(path)
+    assert checkpoint_digest(path) == before
+    save_file({"weight": torch.ones(2)}, shared)
+    after = checkpoint_digest(path)
+    assert after != before
+    shared.unlink()
+    with pytest.raises(FileNotFoundError, match="needs shared.safetensors"):
+        checkpoint_digest(path)

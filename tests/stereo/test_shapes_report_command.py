@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from stereo.cli import run
 from stereo.report import command, figures, network_figures
@@ -79,7 +81,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Weights, list
     monkeypatch.setattr(figures, "FIGURES", stubs)
     files = [tmp_path / f"{part}.safetensors" for part in ("text", "depth", "dpt")]
     for path in files:
-        path.write_bytes(b"weights")
+        save_file({"weight": torch.zeros(1)}, path)
     return Weights(*files), calls
 
 
@@ -93,7 +95,7 @@ def test_figures_are_measured_once_for_weights_and_settings(stub, tmp_path: Path
     assert len(calls) == 3
     measure(replace(bench, settings=Settings(count=3, steps=7)), "a", device="d")
     assert len(calls) == 3  # steps do not matter to this figure
-    weights.text.write_bytes(b"others")
+    save_file({"weight": torch.ones(1)}, weights.text)
     measure(bench, "a", device="d")
     assert len(calls) == 4
 
