@@ -101,15 +101,15 @@ def random_guide(seed: int, *, holes: slice = slice(12, 20)) -> tuple[Guide, tor
     return Guide(clean, known, noise), miss
 
 
-@given(st.integers(0, 1000), st.floats(1, 5))
+@given(st.integers(0, 1000), st.floats(1.6, 5))
 @settings(max_examples=20)
 def test_trust_is_the_weight_of_least_error(seed, times):
-    """The network misses by 1 everywhere, and what it is held against in holes by more."""
+    """The network misses by 1 beside the holes, and differs in them by more."""
     guide, miss = random_guide(seed)
     spread = torch.where(guide.known, 1.0, times)
     found = trust(guide.clean + spread * miss, guide)
     assert found.shape == (2, 1, 1, 1)
-    torch.testing.assert_close(found, torch.full_like(found, 1 - times**-2), atol=0.12, rtol=0)
+    torch.testing.assert_close(found, torch.full_like(found, 1 - 2 * times**-2), atol=0.2, rtol=0)
 
 
 def test_trust_of_a_network_that_is_right_and_of_one_that_is_not():
