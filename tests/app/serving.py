@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_MS = 240_000
+PATIENCE_MS = 120_000
 START_S = 240
 
 
