@@ -88,9 +88,10 @@ class Visitor:
         self.page.locator(f"#{field_id} input[type=file]").set_input_files(path)
 
     def set_steps(self, task: str, steps: int) -> None:
-        """Open the accordion of sampling and choose a number of steps."""
-        self.page.locator(f"#{task}-sampling button").first.click()
+        """Open the accordion of sampling, if it is not, and choose a number of steps."""
         number = self.page.locator(f"#{task}-steps input[type=number]")
+        if not number.is_visible():
+            self.page.locator(f"#{task}-sampling button").first.click()
         number.fill(str(steps))
         number.press("Tab")
 
