@@ -231,6 +231,6 @@ def test_a_path_in_place_of_an_upload_is_not_opened(visitor: Visitor, tmp_path: 
     visitor.page.route("**/queue/join*", name_it)
     visitor.tab("image")
     visitor.upload("image-picture", SCENE)
-    visitor.page.get_by_text("Error").first.wait_for()
+    visitor.page.locator("text=Error >> visible=true").first.wait_for()
     assert visitor.page.locator("#image-inputs img").count() == 0
     visitor.faults.clear()
