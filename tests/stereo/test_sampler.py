@@ -83,7 +83,7 @@ def test_original_equals_the_published_run(golden, case):
     assert_step(stored, "samples2", torch.cat([left, right]), tolerance)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_replaying_a_finished_left_branch_equals_the_published_run(golden):
     """The exact schedule: 50 + 39 evaluations per guidance branch where the published has 150."""
     stored = golden("g10_v_uni_deblur")
