@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from stereo.disparity import predict_disparity
     from stereo.pipelines import depth_to_stereo
 
-    def work(picture: Picture) -> None:
+    def work(pictures: list[Picture]) -> None:
+        (picture,) = pictures
         disparity = picture.disparity
         if disparity is None and session.depth_model is not None:
             disparity = predict_disparity(session.depth_model, picture.image)
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             {"picture": picture.path, "map": find_map(args, picture.path.stem)},
             prompts=session.prompts,
             stem=picture.path.stem,
-            picture_px=picture.image.shape[1::-1],
+            picture_px=picture.size_px,
             init_img=picture.path,
         )
 

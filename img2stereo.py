@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from stereo import cli_options as options
 from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import Picture, find_map, list_pictures, read_picture
+from stereo.cli_batch import add_photos_at_once, check_photos_at_once
+from stereo.cli_files import Picture, list_pictures, read_picture
 from stereo.cli_session import Session
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         choices=("null-text", "direct"),
         help="how the picture becomes noise (default: the preset's; direct for best)",
     )
+    add_photos_at_once(parser)
     options.add_model_options(parser)
     options.add_sampling_options(parser, guidance_scale=7.5, many=False)
     options.add_stereo_options(parser)
@@ -55,41 +57,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, load, call, save."""
     args = parse(arguments)
     start_logging(args.verbose)
+    check_photos_at_once(args.photos_at_once, options.stereo_options(args).inversion)
     paths = list_pictures(args, "img_path")
     session = Session(args, arguments, "image")
 
     from stereo.inversion import NullTextOptions
-    from stereo.pipelines import image_to_stereo
+    from stereo.pipelines import images_to_stereo
 
     null_text = NullTextOptions(
         inner_steps=args.inner_steps, scale_with_steps=not session.stereo.published_bookkeeping
     )
 
-    def work(picture: Picture) -> None:
-        def make(prompt: str, sampling: "SamplingOptions", on_step: "OnStep") -> list["StereoPair"]:
-            return image_to_stereo(
-                session.model,
-                session.depth_model,
-                picture.image,
-                options=session.stereo,
-                sampling=sampling,
-                prompt=prompt,
-                null_text=null_text,
-                disparity=picture.disparity,
-                on_step=on_step,
-            )
-
-        session.make(
-            picture.path.name,
-            make,
-            {"picture": picture.path, "map": find_map(args, picture.path.stem)},
-            prompts=session.prompts,
-            stem=picture.path.stem,
-            picture_px=picture.image.shape[1::-1],
-            img_path=picture.path,
+    def make(
+        prompt: str,
+        pictures: Sequence[Picture],
+        samplings: "Sequence[SamplingOptions]",
+        on_step: "OnStep",
+    ) -> list["StereoPair"]:
+        return images_to_stereo(
+            session.model,
+            session.depth_model,
+            [picture.image for picture in pictures],
+            [sampling.seed for sampling in samplings],
+            options=session.stereo,
+            sampling=samplings[0],
+            prompt=prompt,
+            null_text=null_text,
+            disparities=[picture.disparity for picture in pictures],
+            on_step=on_step,
         )
 
-    return session.each(paths, lambda path: read_picture(path, args), work)
+    return session.each(
+        paths,
+        lambda path: read_picture(path, args),
+        lambda pictures: session.make_photos(pictures, make),
+        at_once=args.photos_at_once,
+    )
 
 
 if __name__ == "__main__":

@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             on_step=on_step,
         )
 
-    def work(prompt: str) -> None:
+    def work(prompts: list[str]) -> None:
+        (prompt,) = prompts
         session.make(prompt, make, {"map": find_map(args)}, prompts=[prompt])
 
     return session.each(session.prompts, str, work)

@@ -9,6 +9,7 @@ _HOMES = {
     "StereoOptions": "stereo.options",
     "depth_to_stereo": "stereo.pipelines",
     "image_to_stereo": "stereo.pipelines",
+    "images_to_stereo": "stereo.pipelines",
     "load_depth_model": "stereo.models",
     "load_model": "stereo.models",
     "predict_disparity": "stereo.disparity",

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from argparse import Namespace
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,7 +112,7 @@ class Batch:
         }
         formats = args.format or DEFAULT_FORMATS
         self._finished = Finished(args.outdir, formats) if args.skip_existing else None
-        self._begun = 0
+        self._begun: set[str | Path] = set()
 
     def todo(
         self, name: str, rounds: Sequence[SamplingOptions], told: Mapping[str, Any]
@@ -141,29 +141,43 @@ class Batch:
             if found:
                 sys.stdout.write("".join(f"{path}\n" for path in found))
                 continue
-            self._begun += 1
+            self._begun.add(told.get("picture", name))  # names repeat among folders
             yield Work(sampling, mark)
 
     def each(
-        self, names: Sequence[Name], read: Callable[[Name], Item], work: Callable[[Item], None]
+        self,
+        names: Sequence[Name],
+        read: Callable[[Name], Item],
+        work: Callable[[list[Item]], None],
+        *,
+        at_once: int = 1,
     ) -> int:
-        """Read and work on this process's share; returns the exit code.
+        """Read and work on this process's share, `at_once` together; returns the exit code.
 
         A single item fails as a whole. Of several, the bad ones are reported in one line each and
-        skipped, and the code is 1; only errors of the item itself are, not a full disk.
+        skipped, and the code is 1; only errors of the item itself are, not a full disk. Where
+        something is wrong with one of those worked on together, each is worked on alone.
         """
         tally: Counter[str] = Counter()
-        for name in self._team.shard.of(list(names)):
-            before = self._begun
+        share = self._team.shard.of(list(names))
+        groups = deque(share[k : k + at_once] for k in range(0, len(share), at_once))
+        while groups:
+            group = groups.popleft()
+            self._begun.clear()
             try:
-                work(_read(read, name))
-                tally["made" if self._begun > before else "there already"] += 1
+                work([_read(read, name) for name in group])
             except ValueError as error:
+                if len(group) > 1:
+                    groups.extendleft([name] for name in reversed(group))
+                    continue
                 if len(names) == 1:
                     raise
                 tally["failed"] += 1
-                shown = name.name if isinstance(name, Path) else repr(name)
+                shown = group[0].name if isinstance(group[0], Path) else repr(group[0])
                 log.error("skipped %s: %s", shown, one_line(error))
+            else:
+                tally["made"] += len(self._begun)
+                tally["there already"] += len(group) - len(self._begun)
         totals = {
             kind: self._team.total(tally[kind]) for kind in ("made", "there already", "failed")
         }

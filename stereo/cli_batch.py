@@ -23,6 +23,33 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_photos_at_once(parser: argparse.ArgumentParser) -> None:
+    """Declare how many photos of a folder are denoised together."""
+    parser.add_argument(
+        "--photos_at_once",
+        type=int,
+        default=1,
+        metavar="N",
+        help="photos of one size that are denoised together, which fills a GPU; needs direct "
+        "inversion (best)",
+    )
+
+
+def check_photos_at_once(given: int, inversion: str) -> None:
+    """Refuse what cannot be done together.
+
+    Raises:
+        ValueError: for less than one, or for several with null-text inversion.
+    """
+    if given < 1:
+        raise ValueError(f"photos_at_once: got {given}, expected 1 or more")
+    if given > 1 and inversion != "direct":
+        raise ValueError(
+            f"photos_at_once: got {given}, expected 1 with {inversion} inversion; use "
+            "--preset best or --inversion direct"
+        )
+
+
 def list_texts(path: Path) -> list[Path]:
     """Return the text files that a file, a folder (its *.txt) or a pattern names, sorted.
 

@@ -32,6 +32,11 @@ class Picture:
     image: np.ndarray
     disparity: np.ndarray | None
 
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Return (width, height)."""
+        return self.image.shape[1], self.image.shape[0]
+
 
 def list_pictures(args: argparse.Namespace, argument: str) -> list[Path]:
     """Return the pictures that an argument names: a file, a folder or a pattern.

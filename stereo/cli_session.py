@@ -1,21 +1,29 @@
 """What the scripts do alike: load a workflow's models, make the rounds of an input, save."""
 
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stereo import cli_options as options
-from stereo.cli_files import Results
+from stereo.cli_files import Picture, Results, find_map
 from stereo.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from stereo.batch import Work
     from stereo.models import Task
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
     from stereo.sampler import OnStep
 
     Make = Callable[[str, SamplingOptions, OnStep], list[StereoPair]]
+    MakePhotos = Callable[
+        [str, Sequence[Picture], Sequence[SamplingOptions], OnStep], list[StereoPair]
+    ]
+    Job = tuple[Picture, Work]
 
 
 class Session:
@@ -81,10 +89,15 @@ class Session:
         )
 
     def each(
-        self, names: Sequence[Any], read: Callable[[Any], Any], work: Callable[[Any], None]
+        self,
+        names: Sequence[Any],
+        read: Callable[[Any], Any],
+        work: Callable[[list[Any]], None],
+        *,
+        at_once: int = 1,
     ) -> int:
         """Work on every input (`stereo.batch.Batch.each`); returns the exit code."""
-        code = self._batch.each(names, read, work)
+        code = self._batch.each(names, read, work, at_once=at_once)
         self._results.finish()
         return code
 
@@ -110,13 +123,71 @@ class Session:
             picture_px: (width, height) of the picture, if there is one.
             **inputs: files to be named in the results' settings.
         """
-        from stereo.memory import explain_out_of_memory
-
-        inputs = {**inputs, "map": self.args.disparity, **self._files}
         for prompt in prompts:
             for todo in self._batch.todo(name, self.rounds, {**told, "prompt": prompt}):
-                memory = explain_out_of_memory(self.model, todo.sampling, picture_px)
-                with ProgressBar(name if stem else "") as on_step, memory:
-                    pairs = make(prompt, todo.sampling, on_step)
-                prefix = f"{stem}_" if stem else ""
-                self._results.save(pairs, self.model, prefix=prefix, mark=todo.mark, **inputs)
+                pairs = self._run(
+                    partial(make, prompt, todo.sampling), todo.sampling, stem and name, picture_px
+                )
+                self._save(pairs, stem, todo.mark, **inputs)
+
+    def make_photos(self, pictures: Sequence[Picture], make: "MakePhotos") -> None:
+        """Make and save one pair of each picture, prompt and round that is not finished.
+
+        Args:
+            pictures: those of one size are made together.
+            make: runs the workflow for a prompt, pictures, their sampling options and a hook.
+        """
+        for prompt in self.prompts:
+            jobs = [
+                (picture, todo)
+                for picture in pictures
+                for todo in self._batch.todo(
+                    picture.path.name, self.rounds, {**_told(self.args, picture), "prompt": prompt}
+                )
+            ]
+            for together in _of_one_size(jobs, at_once=len(pictures)):
+                chosen, todos = zip(*together, strict=True)
+                samplings = [todo.sampling for todo in todos]
+                pairs = self._run(
+                    partial(make, prompt, chosen, samplings),
+                    replace(samplings[0], samples=len(chosen)),
+                    chosen[0].path.name if len(chosen) == 1 else f"{len(chosen)} photos",
+                    chosen[0].size_px,
+                    fewer="--photos_at_once 1",
+                )
+                for picture, todo, pair in zip(chosen, todos, pairs, strict=True):
+                    self._save([pair], picture.path.stem, todo.mark, img_path=picture.path)
+
+    def _run(
+        self,
+        make: "Callable[[OnStep], list[StereoPair]]",
+        sampling: "SamplingOptions",
+        title: str,
+        picture_px: tuple[int, int] | None,
+        fewer: str = "--n_samples 1",
+    ) -> "list[StereoPair]":
+        from stereo.memory import explain_out_of_memory
+
+        memory = explain_out_of_memory(self.model, sampling, picture_px, fewer=fewer)
+        with ProgressBar(title) as on_step, memory:
+            return make(on_step)
+
+    def _save(self, pairs: "list[StereoPair]", stem: str, mark: str, **inputs: Path) -> None:
+        prefix = f"{stem}_" if stem else ""
+        inputs = {**inputs, "map": self.args.disparity, **self._files}
+        self._results.save(pairs, self.model, prefix=prefix, mark=mark, **inputs)
+
+
+def _told(args: Namespace, picture: Picture) -> dict[str, Any]:
+    return {"picture": picture.path, "map": find_map(args, picture.path.stem)}
+
+
+def _of_one_size(jobs: "list[Job]", *, at_once: int) -> Iterator["list[Job]"]:
+    """Yield groups of at most `at_once` jobs whose pictures have one size."""
+    for _, group in groupby(sorted(jobs, key=_size_px), key=_size_px):
+        same = list(group)
+        yield from (same[k : k + at_once] for k in range(0, len(same), at_once))
+
+
+def _size_px(job: "Job") -> tuple[int, int]:
+    return job[0].size_px

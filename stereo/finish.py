@@ -1,5 +1,6 @@
 """The second half of every workflow: from a left branch and its disparity to stereo pairs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from torch import Tensor
 from stereo.complete import complete, exact_ranges, shifted_ranges
 from stereo.fused import LeftView, fused_right
 from stereo.latents import decode, tensor_to_images
-from stereo.options import SamplingOptions, StereoOptions
+from stereo.options import StereoOptions
 from stereo.pair import StereoPair
 from stereo.plan import latent_shift, shift_steps
 from stereo.sampler import Denoiser, LeftBranch
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Work:
-    """What stays the same through a workflow: the model, the run, the options, the settings."""
+    """What stays the same through a workflow: the model, the run, the options, the settings.
+
+    `seeds` are the samples', `settings` what their pairs carry.
+    """
 
     model: "LatentDiffusion"
     run: Denoiser
     options: StereoOptions
-    sampling: SamplingOptions
+    seeds: Sequence[int]
     settings: dict[str, Any]
 
 
@@ -43,7 +47,7 @@ def shifted_pairs(
     """
     size = branch.final.shape[-2:]
     plan, steps = latent_shift(near, size, work.options), shift_steps(work.run.total, work.options)
-    views = branch_off(work.run, branch, plan, steps, work.options, work.sampling)
+    views = branch_off(work.run, branch, plan, steps, work.options, work.seeds)
     kept = decoded is not None and views.left is branch.final
     left = tensor_to_images(decoded if kept else decode(work.model, views.left))
     right = tensor_to_images(decode(work.model, views.right))
@@ -72,7 +76,7 @@ def fused_pairs(
     size = pictures.shape[1:3]
     disparity_px = pixel_disparity(enlarge_map(near, size), work.options).cpu().numpy()
     left = LeftView(pictures, disparity_px, clean, branch)
-    right, valid = fused_right(work.model, work.run, left, work.options, work.sampling)
+    right, valid = fused_right(work.model, work.run, left, work.options, work.seeds)
     pairs = make_pairs(pictures, right, near, valid, work.settings)
     reached = exact_ranges(disparity_px)
     return [complete(*parts, work.options) for parts in zip(pairs, reached, strict=True)]

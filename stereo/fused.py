@@ -1,5 +1,6 @@
 """The right view of the preset `best`: warped at full size, holes from guided denoising."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ from torch import Tensor
 from stereo.fusion import fill_holes, fuse
 from stereo.guided import Guide, denoise_guided, right_noise, trust
 from stereo.images import Fit
-from stereo.latents import HOLE_SEED_OFFSET, decode, encode, seeded_noise
-from stereo.options import SamplingOptions, StereoOptions
+from stereo.latents import decode, encode, hole_noise
+from stereo.options import StereoOptions
 from stereo.plan import first_guided_step, resize_disparity
 from stereo.sampler import Denoiser, LeftBranch
 from stereo.shift import offsets_px
@@ -47,7 +48,7 @@ def fused_right(
     run: Denoiser,
     left: LeftView,
     options: StereoOptions,
-    sampling: SamplingOptions,
+    seeds: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make the right views (n, H, W, 3) uint8, and their valid masks (n, H, W) bool.
 
@@ -58,7 +59,7 @@ def fused_right(
     warps = [warp(*view) for view in zip(left.pictures, left.disparity_px, strict=True)]
     filled = [fill_holes(*view, eye=options.eye) for view in warps]
     valid = np.stack([valid for _, valid in warps])
-    guide = _guide(model, run, left, filled, valid, options, sampling)
+    guide = _guide(model, run, left, filled, valid, options, seeds)
     first = first_guided_step(run.total, options)
     latents, foreseen = denoise_guided(
         run,
@@ -88,15 +89,15 @@ def _guide(
     filled: list[np.ndarray],
     valid: np.ndarray,
     options: StereoOptions,
-    sampling: SamplingOptions,
+    seeds: Sequence[int],
 ) -> Guide:
-    n, channels, *size = left.clean.shape
+    size = left.clean.shape[2:]
     factor = model.downsample_factor
     height, width = valid.shape[1:]
     frame = Fit((0, 0, width, height), (size[1] * factor, size[0] * factor))
     clean = torch.cat([encode(model, frame.image(view)) for view in filled])
-    known = torch.cat([known_cells(view, tuple(size)) for view in valid])
-    cells = resize_disparity(torch.from_numpy(left.disparity_px), tuple(size))
+    known = torch.cat([known_cells(view, size) for view in valid])
+    cells = resize_disparity(torch.from_numpy(left.disparity_px), size)
     cells = cells * (size[1] / left.disparity_px.shape[-1])
     first = first_guided_step(run.total, options)
     noise = right_noise(
@@ -106,7 +107,7 @@ def _guide(
         offsets_px(cells, -1 if options.eye == "right" else 1, options.rounding).to(
             left.clean.device
         ),
-        seeded_noise(n, (channels, *size), sampling.seed + HOLE_SEED_OFFSET),
+        hole_noise(seeds, left.clean),
         eye=options.eye,
     )
     return Guide(clean, known.to(left.clean.device), noise)

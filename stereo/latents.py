@@ -1,5 +1,6 @@
 """Between pictures and latents: noise by seed, encode, decode, uint8 and [-1, 1]."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +14,21 @@ if TYPE_CHECKING:
 HOLE_SEED_OFFSET = 2**40
 
 
-def seeded_noise(samples: int, shape: tuple[int, int, int], seed: int) -> Tensor:
-    """Draw unit noise (samples, C, h, w) on the CPU; sample k depends on seed + k alone.
+def seeded_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
+    """Draw unit noise (n, C, h, w) on the CPU, each sample by its own seed alone.
 
     Pictures are therefore the same whatever the batch size and the device.
     """
     draws = [
-        torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed + k))
-        for k in range(samples)
+        torch.randn(1, *shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds
     ]
     return torch.cat(draws)
+
+
+def hole_noise(seeds: Sequence[int], like: Tensor) -> Tensor:
+    """Draw what holes of latents `like` (n, C, h, w) may take, independent of the start noise."""
+    _, channels, height, width = like.shape
+    return seeded_noise([HOLE_SEED_OFFSET + seed for seed in seeds], (channels, height, width))
 
 
 def latent_size(model: "LatentDiffusion", height_px: int, width_px: int) -> tuple[int, int]:

@@ -31,10 +31,13 @@ def explain_out_of_memory(
     model: "LatentDiffusion",
     sampling: "SamplingOptions",
     picture_px: tuple[int, int] | None = None,
+    *,
+    fewer: str = "--n_samples 1",
 ) -> Iterator[None]:
     """Turn running out of memory into one line: what was asked, what is free, what helps.
 
-    `picture_px` is the (width, height) of the picture that a pair is made of, if any.
+    `picture_px` is the (width, height) of the picture that a pair is made of, if any, `fewer` the
+    flag with which less is done at once.
 
     Raises:
         MemoryError: with that line.
@@ -44,13 +47,14 @@ def explain_out_of_memory(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise MemoryError(describe_shortage(model, sampling, picture_px)) from error
+        raise MemoryError(describe_shortage(model, sampling, picture_px, fewer)) from error
 
 
 def describe_shortage(
     model: "LatentDiffusion",
     sampling: "SamplingOptions",
     picture_px: tuple[int, int] | None = None,
+    fewer: str = "--n_samples 1",
 ) -> str:
     """Say what was asked, what is free and which flags help."""
     device = torch.device(model.device)
@@ -62,12 +66,13 @@ def describe_shortage(
         asked += f" from one of {picture_px[0]}x{picture_px[1]} px"
     free = free_bytes(device)
     left = "" if free is None else f", {free / GIB:.1f} GiB were free"
-    return f"out of memory on {device} for {asked}{left}: try {', '.join(_help(device, sampling))}"
+    advice = ", ".join(_help(device, sampling, fewer))
+    return f"out of memory on {device} for {asked}{left}: try {advice}"
 
 
-def _help(device: torch.device, sampling: "SamplingOptions") -> list[str]:
+def _help(device: torch.device, sampling: "SamplingOptions", flag: str) -> list[str]:
     """Return the flags that need less memory, the one that costs least first."""
-    fewer = ["--n_samples 1"] if sampling.samples > 1 else []
+    fewer = [flag] if sampling.samples > 1 else []
     smaller = "a smaller --H and --W"
     if device.type == "cpu":
         return [*fewer, "--precision bf16", smaller]

@@ -130,7 +130,7 @@ def load_model(
         path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
     )
     _check_task(model, task, path)
-    choose_layout(model)
+    choose_layout(model, place)
     model.to(place).requires_grad_(False)
     return model.eval()
 

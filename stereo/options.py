@@ -193,6 +193,11 @@ class SamplingOptions:
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength: got {self.strength}, expected more than 0, at most 1")
 
+    @property
+    def seeds(self) -> range:
+        """Return the seed of every sample."""
+        return range(self.seed, self.seed + self.samples)
+
 
 PRESETS: dict[str, StereoOptions] = {
     "original": StereoOptions(

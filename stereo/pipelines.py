@@ -1,6 +1,7 @@
 """The three workflows: a prompt, an image under its depth, or a photo becomes a stereo pair."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from stereo.frame import (
 )
 from stereo.inversion import NullTextOptions, invert_photo
 from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-from stereo.options import SamplingOptions, StereoOptions
+from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
 from stereo.plan import depth_conditions, latent_shift, record_after, trunk_steps
 from stereo.sampler import OnStep, denoise_left
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
 
 PAPER = StereoOptions()
+BEST = preset("best")
 PROMPT_SAMPLING = SamplingOptions()
 PHOTO_SAMPLING = SamplingOptions(guidance_scale=7.5)
 NULL_TEXT = NullTextOptions()
@@ -69,7 +71,7 @@ def text_to_stereo(
     check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
     options = settle_strength(options, width_px=size_px[1], cells=size[1])
-    start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
+    start = seeded_noise(sampling.seeds, (model.channels, *size))
     conditioning = prompts(model, prompt, negative_prompt, sampling)
     run = make_run(model, conditioning, sampling, on_step)
     branch = denoise_left(
@@ -82,7 +84,7 @@ def text_to_stereo(
         else stack_map(disparity, sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
+    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
     if options.fusion:
         return fused_pairs(work, tensor_to_images(pictures), near, branch.final, branch)
     return shifted_pairs(work, near, branch, decoded=pictures)
@@ -129,12 +131,12 @@ def depth_to_stereo(
     depth = depth_conditions(near, size, plan, options)
     conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
     run = make_run(model, conditioning, sampling, on_step)
-    start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed).to(model.device)
+    start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
     if run.total < sampling.steps and not options.published_bookkeeping:
         kept = encode(model, frame.image(image))
         start = run.renoise(kept.expand_as(start), start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
+    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
     if options.fusion:
         branch = denoise_left(run, start, record_after=record_after(run.total, options))
         pictures = tensor_to_images(decode(model, branch.final))
@@ -143,7 +145,6 @@ def depth_to_stereo(
     return shifted_pairs(work, near, trunk)
 
 
-@torch.no_grad()
 def image_to_stereo(
     model: "LatentDiffusion",
     depth_model: "DPTDepthModel",
@@ -173,27 +174,113 @@ def image_to_stereo(
     Returns:
         One pair; its left view is the photo itself with fusion, else its reconstruction.
     """
+    return images_to_stereo(
+        model,
+        depth_model,
+        [image],
+        [sampling.seed],
+        options=options,
+        sampling=sampling,
+        prompt=prompt,
+        null_text=null_text,
+        disparities=[disparity],
+        on_step=on_step,
+    )
+
+
+@torch.no_grad()
+def images_to_stereo(
+    model: "LatentDiffusion",
+    depth_model: "DPTDepthModel",
+    images: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    *,
+    options: StereoOptions = BEST,
+    sampling: SamplingOptions = PHOTO_SAMPLING,
+    prompt: str = "",
+    null_text: NullTextOptions = NULL_TEXT,
+    disparities: Sequence[np.ndarray | None] | None = None,
+    on_step: OnStep | None = None,
+) -> list[StereoPair]:
+    """Make stereo pairs of photos of one size together, each as `image_to_stereo` alone makes it.
+
+    Args:
+        model: as there, like all that is not said here.
+        depth_model: as there.
+        images: n photos, each (H, W, 3) uint8; more than one need direct inversion, as null-text
+            inversion stops at another step for each.
+        seeds: one for each photo, in place of the sampling options' own.
+        options: of the stereo method.
+        sampling: steps, guidance, size; one sample.
+        prompt: description of all the photos.
+        null_text: settings of the inversion.
+        disparities: one (H, W) float32 for each photo, or None for the depth model's.
+        on_step: progress hook; its latents are those of all photos.
+
+    Returns:
+        One pair per photo.
+    """
+    _check_photos(images, seeds, options, sampling)
+    given = [None] * len(images) if disparities is None else disparities
+    for disparity in given:
+        check_map(disparity, options)
+    frame = fit_to_model(model, images[0], sampling, options)
+    photos = [frame.image(image) for image in images]
+    height_px, width_px = photos[0].shape[:2]
+    options = settle_strength(
+        options,
+        width_px=images[0].shape[1] if options.fusion else width_px,
+        cells=latent_size(model, height_px, width_px)[1],
+    )
+    maps = [
+        photo_disparity(depth_model, image, frame, disparity, options)
+        for image, disparity in zip(images, given, strict=True)
+    ]
+    near = torch.cat([stack_map(near_map, 1, model.device) for near_map in maps])
+    together = replace(sampling, samples=len(images))
+    run = make_run(model, prompts(model, prompt, "", together), together, on_step)
+    clean = torch.cat([encode(model, photo) for photo in photos])
+    run, branch = invert_photo(run, clean, options, null_text)
+    inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
+    if options.inversion == "null-text":
+        inputs |= asdict(null_text)
+    work = Work(model, run, options, seeds, describe(options, sampling, inputs))
+    pairs = (
+        fused_pairs(work, np.stack(images), near, clean, branch)
+        if options.fusion
+        else shifted_pairs(work, near, branch)
+    )
+    # Each tells how to make it alone.
+    return [
+        replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
+        for pair, seed in zip(pairs, seeds, strict=True)
+    ]
+
+
+def _check_photos(
+    images: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    options: StereoOptions,
+    sampling: SamplingOptions,
+) -> None:
+    """Refuse what inversion cannot do.
+
+    Raises:
+        ValueError: naming the argument.
+    """
     if sampling.samples != 1:
         raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
     if sampling.eta:
         raise ValueError(
             f"eta: got {sampling.eta}, expected 0 for a photo, as noise inverts to none"
         )
-    check_map(disparity, options)
-    frame = fit_to_model(model, image, sampling, options)
-    photo = frame.image(image)
-    width_px = image.shape[1] if options.fusion else photo.shape[1]
-    cells = latent_size(model, *photo.shape[:2])[1]
-    options = settle_strength(options, width_px=width_px, cells=cells)
-    near_map = photo_disparity(depth_model, image, frame, disparity, options)
-    near = stack_map(near_map, 1, model.device)
-    run = make_run(model, prompts(model, prompt, "", sampling), sampling, on_step)
-    clean = encode(model, photo)
-    run, branch = invert_photo(run, clean, options, null_text)
-    inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
-    if options.inversion == "null-text":
-        inputs |= asdict(null_text)
-    work = Work(model, run, options, sampling, describe(options, sampling, inputs))
-    if options.fusion:
-        return fused_pairs(work, image[None], near, clean, branch)
-    return shifted_pairs(work, near, branch)
+    if not images or len(images) != len(seeds):
+        raise ValueError(f"seeds: got {len(seeds)}, expected one for each of {len(images)} photos")
+    sizes = sorted({f"{image.shape[1]}x{image.shape[0]}" for image in images})
+    if len(sizes) > 1:
+        raise ValueError(f"images: got {', '.join(sizes)} px, expected photos of one size")
+    if len(images) > 1 and (options.inversion != "direct" or options.normalisation != "image"):
+        raise ValueError(
+            f"images: got {len(images)}, expected 1 with {options.inversion} inversion and "
+            f"normalisation by {options.normalisation}"
+        )

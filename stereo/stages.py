@@ -1,6 +1,7 @@
 """Parts that the workflows share: prompts, the run, branching into two views, the result."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.conditioning import Conditioning, View
-from stereo.latents import HOLE_SEED_OFFSET, seeded_noise
+from stereo.latents import hole_noise
 from stereo.options import SamplingOptions, StereoOptions, settings_of
 from stereo.pair import StereoPair
 from stereo.plan import LatentShift, ShiftSteps
@@ -77,10 +78,10 @@ def branch_off(
     plan: LatentShift,
     steps: ShiftSteps,
     options: StereoOptions,
-    sampling: SamplingOptions,
+    seeds: Sequence[int],
 ) -> Views:
     """Shift the right view out of a left branch and denoise what is not denoised yet."""
-    noise = _hole_noise(branch.final, options, sampling)
+    noise = hole_noise(seeds, branch.final) if options.deblur else None
     if steps.shift >= run.total:
         # So few steps that none is followed by the shift, as published: two equal views.
         log.warning(
@@ -158,9 +159,3 @@ def stack_map(disparity: np.ndarray, samples: int, device: torch.device) -> Tens
     """Turn one map (H, W) into (n, H, W) on the device."""
     near = torch.from_numpy(np.ascontiguousarray(disparity, dtype=np.float32)).to(device)
     return near.expand(samples, -1, -1)
-
-
-def _hole_noise(like: Tensor, options: StereoOptions, sampling: SamplingOptions) -> Tensor | None:
-    if not options.deblur:
-        return None
-    return seeded_noise(like.shape[0], tuple(like.shape[1:]), sampling.seed + HOLE_SEED_OFFSET)

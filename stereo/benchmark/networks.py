@@ -58,7 +58,7 @@ def random_model(
     fill_randomly(model, device)
     model.model.to(dtype)
     model.cond_stage_model.to(dtype)
-    choose_layout(model)
+    choose_layout(model, device)
     return model.eval().requires_grad_(False)
 
 

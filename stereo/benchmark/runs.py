@@ -10,7 +10,7 @@ from stereo.benchmark.networks import Networks
 from stereo.disparity import predict_disparity
 from stereo.latents import decode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions
-from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
+from stereo.pipelines import depth_to_stereo, images_to_stereo, text_to_stereo
 from stereo.plan import depth_conditions, latent_shift
 from stereo.sampler import denoise_left
 from stereo.stages import make_run, prompts, stack_map
@@ -35,11 +35,11 @@ def photo(size_px: int) -> np.ndarray:
 
 
 def sampling_of(networks: Networks, *, size_px: int, steps: int, samples: int) -> SamplingOptions:
-    """Return the workflow's own guidance at a size; a photo is one sample always."""
+    """Return the workflow's own guidance at a size."""
     return SamplingOptions(
         steps=steps,
         guidance_scale=GUIDANCE[networks.task],
-        samples=1 if networks.task == "image" else samples,
+        samples=samples,
         height_px=size_px,
         width_px=size_px,
     )
@@ -60,9 +60,17 @@ def pair(
         depth_to_stereo(networks.model, image, PROMPT, options=options, sampling=sampling)
 
     def picture() -> None:
-        image_to_stereo(
-            networks.model, networks.depth_model, image, options=options, sampling=sampling
-        )
+        # Null-text inversion takes photos one by one.
+        together = sampling.samples if options.inversion == "direct" else 1
+        for _ in range(0, sampling.samples, together):
+            images_to_stereo(
+                networks.model,
+                networks.depth_model,
+                [image] * together,
+                range(together),
+                options=options,
+                sampling=replace(sampling, samples=1),
+            )
 
     return {"text": text, "depth": depth, "image": picture}[networks.task]
 
@@ -85,7 +93,7 @@ def one_image(networks: Networks, sampling: SamplingOptions) -> Callable[[], Non
             near = stack_map(found, sampling.samples, model.device)
             depth = depth_conditions(near, size, latent_shift(near, size, PLAIN), PLAIN)
         run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling, None)
-        start = seeded_noise(sampling.samples, (model.channels, *size), sampling.seed)
+        start = seeded_noise(sampling.seeds, (model.channels, *size))
         branch = denoise_left(run, start.to(model.device))
         tensor_to_images(decode(model, branch.final))
 

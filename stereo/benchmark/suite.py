@@ -32,7 +32,7 @@ class Settings:
         sizes_px: sides of the square pictures.
         precisions: of the denoiser; None is the device's own choice.
         steps: DDIM steps.
-        samples: pairs made at once; photos come one by one.
+        samples: pairs made at once; with null-text inversion one by one.
         repeats: measured runs of each kind, after the one that warms up.
         published: run the published schedule, too.
         random: full-size networks with random weights.

@@ -73,7 +73,8 @@ def _make_batch(
 ) -> Tensor:
     side = model_side_px(model)
     size = latent_size(model, side, side)
-    start = seeded_noise(len(texts), (model.channels, *size), FIRST_SEED + first)
+    seeds = range(FIRST_SEED + first, FIRST_SEED + first + len(texts))
+    start = seeded_noise(seeds, (model.channels, *size))
     context = model.get_learned_conditioning(texts).float()
     empty = model.get_learned_conditioning([""]).float().expand_as(context)
     cond, uncond = context, empty

@@ -65,6 +65,17 @@ def test_medians_are_of_all_runs(tiny_networks, monkeypatch):
         assert row.published_to_this is None
 
 
+def test_photos_are_made_together_where_inversion_allows(tiny_networks, monkeypatch):
+    networks = replace(tiny_networks, task="image")
+    monkeypatch.setattr(suite, "embedded_networks", lambda task, **named: networks)
+    monkeypatch.setattr(peers, "is_available", lambda: False)
+    few = replace(SETTINGS, tasks=("image",), presets=("best",), samples=3, published=False)
+    image, pair = measure_pairs(few)
+    # Of 5 steps up, unguided, and the last one down beside the left view, evaluated for it again.
+    assert (image.evaluations, pair.evaluations) == (10, 7)
+    assert pair.samples == 3
+
+
 def test_the_loop_is_the_same_shift():
     generator = torch.Generator().manual_seed(0)
     view = torch.randn(2, 4, 6, 16, generator=generator)

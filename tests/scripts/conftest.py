@@ -4,7 +4,7 @@ import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -64,6 +64,7 @@ class Workflows:
     calls: list[dict[str, Any]] = field(default_factory=list)
     error: BaseException | None = None
     only_for: int | None = None
+    together: list[int] = field(default_factory=list)
 
     def __call__(self, name: str, named: dict[str, Any], image: np.ndarray | None) -> list:
         self.calls.append({"workflow": name, "image": image, **named})
@@ -73,6 +74,18 @@ class Workflows:
         named["on_step"](report)
         samples = named["sampling"].samples
         return [_pair(named["sampling"].seed + k) for k in range(samples)]
+
+    def photos(
+        self, model: object, depth: object, images: list, seeds: list[int], **named: Any
+    ) -> list:
+        """Stand in for `images_to_stereo`: a call for every photo."""
+        self.together.append(len(images))
+        disparities = named.pop("disparities")
+        pairs = []
+        for image, seed, disparity in zip(images, seeds, disparities, strict=True):
+            own = {"sampling": replace(named["sampling"], seed=seed), "disparity": disparity}
+            pairs += self("image", {**named, **own}, image)
+        return pairs
 
 
 def _pair(seed: int) -> StereoPair:
@@ -96,10 +109,7 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
         "stereo.pipelines.depth_to_stereo",
         lambda model, image, prompt, **named: fake("depth", {"prompt": prompt, **named}, image),
     )
-    monkeypatch.setattr(
-        "stereo.pipelines.image_to_stereo",
-        lambda model, depth, image, **named: fake("image", named, image),
-    )
+    monkeypatch.setattr("stereo.pipelines.images_to_stereo", fake.photos)
     return fake
 
 

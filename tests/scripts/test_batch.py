@@ -268,6 +268,61 @@ def test_subset_gives_the_same_files(run_script: Runner, pictures: Path) -> None
             assert np.array_equal(picture, whole[name]), (folder, name)
 
 
+def test_photos_of_one_size_are_worked_on_together(
+    run_script: Runner, workflows: Workflows, pictures: Path
+) -> None:
+    Image.new("RGB", (64, 64), "red").save(pictures / "boa.png")
+    alone = run_script(*FOLDER, *QUICK)
+    expected = seeds(workflows)
+    for at_once, sizes in ((2, [1, 1, 2]), (3, [1, 2, 1]), (9, [1, 3])):
+        workflows.together.clear()
+        outdir = f"out{at_once}"
+        done = run_script(*FOLDER, *QUICK, "--photos_at_once", str(at_once), "--outdir", outdir)
+        assert sorted(workflows.together) == sorted(sizes)
+        assert sorted(seeds(workflows)) == sorted(expected)
+        assert sorted(done.out.splitlines()) == sorted(
+            alone.out.replace("out/", f"{outdir}/").splitlines()
+        )
+        assert "4 inputs: 4 made" in done.err
+        again = run_script(
+            *FOLDER, *QUICK, "--photos_at_once", "4", "--outdir", outdir, "--skip-existing"
+        )
+        assert "4 inputs: 4 there already" in again.err and not workflows.calls
+
+
+def test_bad_photo_fails_alone_among_those_worked_on_together(
+    run_script: Runner, workflows: Workflows, pictures: Path
+) -> None:
+    (pictures / "bee.png").write_text("not a picture")
+    done = run_script(*FOLDER, *QUICK, "--photos_at_once", "3")
+    assert done.code == 1
+    assert done.out.splitlines() == ["out/ant_00000_right.png", "out/cat_00000_right.png"]
+    assert "skipped bee.png: " in done.err and "3 inputs: 2 made, 1 failed" in done.err
+
+
+def test_photos_are_worked_on_alone_where_they_fail_together(
+    run_script: Runner, workflows: Workflows, pictures: Path
+) -> None:
+    workflows.error, workflows.only_for = ValueError("disparity is constant"), 2
+    done = run_script(*FOLDER, *QUICK, "--photos_at_once", "3")
+    assert done.code == 0 and workflows.together == [3, 1, 1, 1]
+    assert "3 inputs: 3 made" in done.err and len(done.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--photos_at_once", "2"], "photos_at_once: got 2, expected 1 with null-text inversion"),
+        (["--photos_at_once", "0", *QUICK], "photos_at_once: got 0, expected 1 or more"),
+    ],
+)
+def test_bad_numbers_of_photos(
+    run_script: Runner, workflows: Workflows, pictures: Path, flags: list[str], named: str
+) -> None:
+    done = run_script(*FOLDER, *flags)
+    assert done.code == 2 and named in done.err.splitlines()[-1] and workflows.calls == []
+
+
 def test_two_processes_make_the_same_files(run_script: Runner, pictures: Path) -> None:
     common = ("--img_path", "pictures", *QUICK)
     assert run_script("img2stereo.py", *common, "--outdir", "one").code == 0

@@ -1,5 +1,7 @@
 """The three workflows end to end on small random models: what a caller of the package relies on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,12 @@ from stereo.inversion import NullTextOptions
 from stereo.latents import decode, encode, tensor_to_images
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
-from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
+from stereo.pipelines import (
+    depth_to_stereo,
+    image_to_stereo,
+    images_to_stereo,
+    text_to_stereo,
+)
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 
@@ -155,6 +162,50 @@ def test_a_photo_gives_a_pair_and_reports_every_stage(tiny_model, tiny_dpt, phot
     assert [stage for stage, step, _ in stages if step == 0] == ["invert", "null-text"]
     assert stages[-1] == ("pair", 4, 5)
     assert not any(p.requires_grad for p in tiny_model.parameters())
+
+
+@pytest.mark.parametrize("name", ["best", "paper"])
+def test_photos_come_out_together_as_they_do_alone(tiny_model, tiny_dpt, two_planes, name):
+    draw = np.random.default_rng(5)
+    photos = list(draw.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8))
+    maps, seeds = [two_planes, two_planes.T.copy(), None], [11, 3, 2**31]
+    options = preset(name, inversion="direct", scale_percent=25.0)
+    together = images_to_stereo(
+        tiny_model,
+        tiny_dpt,
+        photos,
+        seeds,
+        options=options,
+        sampling=FEW,
+        disparities=maps,
+    )
+    assert len(together) == 3
+    for pair, photo, seed, near in zip(together, photos, seeds, maps, strict=True):
+        sampling = replace(FEW, seed=seed)
+        (alone,) = image_to_stereo(
+            tiny_model, tiny_dpt, photo, options=options, sampling=sampling, disparity=near
+        )
+        assert pair.settings == alone.settings
+        for view in ("left", "right", "valid"):
+            apart = getattr(pair, view).astype(int) - getattr(alone, view)
+            assert np.abs(apart).max() <= 1, view
+        assert np.allclose(pair.disparity, alone.disparity, atol=1e-5)
+    holes = ~(together[0].valid & together[1].valid)
+    assert (together[0].right != together[1].right)[holes].any()
+
+
+def test_photos_that_cannot_be_worked_on_together(tiny_model, tiny_dpt, photo):
+    def refused(message, images, seeds, **changes):
+        with pytest.raises(ValueError, match=message):
+            images_to_stereo(tiny_model, tiny_dpt, images, seeds, **changes)
+
+    refused(
+        "images: got 100x80, 99x80 px, expected photos of one size", [photo, photo[:, 1:]], [1, 2]
+    )
+    refused("seeds: got 1, expected one for each of 2 photos", [photo, photo], [1])
+    refused("seeds: got 0, expected one for each of 0", [], [])
+    for options in (preset("paper"), preset("original", inversion="direct")):
+        refused("images: got 2, expected 1 with", [photo, photo], [1, 2], options=options)
 
 
 def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_planes):

@@ -1,6 +1,8 @@
 """How networks run: the results stay what they are."""
 
+import copy
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,19 +22,29 @@ CPU = torch.device("cpu")
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 
 
-def convolution(model) -> torch.Tensor:
+def channels_last(weight: torch.Tensor) -> bool:
+    return weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def unet_weight(model) -> torch.Tensor:
     return model.model.diffusion_model.input_blocks[1][0].in_layers[2].weight
 
 
-def test_half_precision_lies_channels_last_and_float32_does_not(tiny_model):
-    try:
-        tiny_model.model.to(torch.bfloat16)
-        choose_layout(tiny_model)
-        assert convolution(tiny_model).is_contiguous(memory_format=torch.channels_last)
-    finally:
-        tiny_model.model.to(torch.float32)
-        choose_layout(tiny_model)
-    assert convolution(tiny_model).is_contiguous()
+def decoder_weight(model) -> torch.Tensor:
+    return model.first_stage_model.decoder.mid.block_1.conv1.weight
+
+
+def test_layouts_are_channels_last_where_that_is_faster(tiny_model):
+    lying = copy.deepcopy(tiny_model)
+    choose_layout(lying, torch.device("cuda"))  # only asks what kind of device it is
+    assert not channels_last(unet_weight(lying))
+    assert not channels_last(decoder_weight(lying))
+    choose_layout(lying, CPU)
+    assert not channels_last(unet_weight(lying))
+    assert channels_last(decoder_weight(lying))
+    lying.model.to(torch.bfloat16)
+    choose_layout(lying, CPU)
+    assert channels_last(unet_weight(lying))
 
 
 @pytest.mark.slow
@@ -152,6 +164,13 @@ def test_out_of_memory_names_what_was_asked_what_is_free_and_what_helps(tiny_mod
     with pytest.raises(MemoryError, match=rf"^{asked}(, \d+\.\d GiB were free)?: {help_}$"):
         with explain_out_of_memory(tiny_model, sampling):
             raise error
+
+
+def test_out_of_memory_names_the_flag_of_photos(tiny_model):
+    sampling = replace(FEW, samples=4)
+    with pytest.raises(MemoryError, match="for 4 pictures .* try --photos_at_once 1, "):
+        with explain_out_of_memory(tiny_model, sampling, fewer="--photos_at_once 1"):
+            raise MemoryError
 
 
 def test_out_of_memory_names_the_picture_too(tiny_model):

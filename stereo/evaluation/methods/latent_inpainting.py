@@ -28,7 +28,7 @@ def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     clean = encode(model, frame.image(filled))
     size = latent_size(model, *frame.size_px[::-1])
     known = _known_cells(frame.map(valid.astype(np.float32)), size).to(clean.device)
-    noise = seeded_noise(1, (model.channels, *size), sampling.seed).to(clean)
+    noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
     run = make_run(model, prompts(model, prompt, "", sampling), sampling, None)
     latents = noise
