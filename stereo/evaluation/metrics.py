@@ -54,8 +54,9 @@ def siou(
 ) -> float:
     """Return stereo IoU (Mono2Stereo): three quarters edges, one quarter what moved against left.
 
-    Edges are Canny's of the grey image; a pixel moved when it differs from the left view's by
-    more than 5 levels.
+    Edges are Canny's of the grey image; a pixel moved when the grey value of the three channels'
+    differences from the left view is above 5 levels. Mono2Stereo's own code subtracts bytes, where
+    -1 becomes 255, so that almost everything that is darker counts as moved there; not here.
     """
     pairs = (
         (SIOU_EDGE_SHARE, _edges(output), _edges(target)),
@@ -89,7 +90,7 @@ def _edges(image: np.ndarray) -> np.ndarray:
 
 
 def _moved(image: np.ndarray, left: np.ndarray) -> np.ndarray:
-    return np.abs(_grey(image).astype(int) - _grey(left)) > MOVED_LEVELS
+    return _grey(np.abs(unit(image) - unit(left))) > MOVED_LEVELS
 
 
 def _overlap(a: np.ndarray, b: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from stereo.warp import seen_from_right
 SCORE = "score"
 NO_TRUTH = "not scored: no true right view"
 # Written into every score; raise it when a metric changes, and old scores are made anew.
-VERSION = 1
+VERSION = 2
 
 log = logging.getLogger(__name__)
 

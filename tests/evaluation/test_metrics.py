@@ -90,6 +90,18 @@ def test_siou_by_hand() -> None:
     assert siou(left, left, left=left) == 1
 
 
+def test_siou_sees_what_moved_channel_by_channel_and_either_way() -> None:
+    left = np.full((32, 32, 3), 100, np.uint8)
+    swapped, darker = left.copy(), left.copy()
+    swapped[:16] += np.array([30, 0, 0], np.uint8)
+    swapped[:16] -= np.array([0, 15, 0], np.uint8)  # about as bright, so no edge is found
+    darker[:16] -= 3
+    # One sees half of the picture moved, the other nothing: the quarter for that is lost.
+    assert siou(swapped, left, left=left) == pytest.approx(0.75)
+    assert siou(darker, left, left=left) == 1
+    assert siou(left, swapped, left=left) == pytest.approx(0.75)
+
+
 def test_errors_of_disparity_by_hand() -> None:
     target = np.array([[1.0, 2.0, NAN, 10.0]])
     output = np.array([[1.0, 4.0, 5.0, 20.0]])
