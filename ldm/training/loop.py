@@ -4,7 +4,6 @@ import csv
 import logging
 import math
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
-from dpt.weights import DAMAGE
+from ldm.training.checkpoint import CHECKPOINT, PiecewiseIO, check_resume
 from ldm.training.ema import WeightAverage
 from ldm.training.fast_norm import use_fast_norms
 from ldm.training.pictures import save_curve, save_picture
@@ -25,7 +24,6 @@ from ldm.training.task import Task
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "last.ckpt"
 LOG_EVERY_STEPS = 10
 
 
@@ -221,6 +219,7 @@ def make_trainer(settings: Settings, devices: int) -> pl.Trainer:
         max_steps=settings.limits.max_steps,
         max_epochs=-1,
         gradient_clip_val=settings.optimiser.clip_norm,
+        plugins=[PiecewiseIO()],
         callbacks=[Saver(settings.limits.save_minutes)],
         logger=False,
         enable_checkpointing=False,
@@ -228,25 +227,3 @@ def make_trainer(settings: Settings, devices: int) -> pl.Trainer:
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-def check_resume(path: Path, settings: Settings) -> None:
-    """Raise unless `path` is a checkpoint of a run with these settings."""
-    if not path.is_file():
-        raise FileNotFoundError(f"--resume: {path} is not there")
-    found = read_checkpoint(path).get("fingerprint")
-    if found != settings.fingerprint():
-        raise ValueError(
-            f"--resume: {path} was made with another configuration "
-            f"({found}, expected {settings.fingerprint()})"
-        )
-
-
-def read_checkpoint(path: Path) -> Mapping[str, Any]:
-    """Read a checkpoint without running anything in it."""
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"--resume: {path} cannot be read ({reason})") from error
-    return found if isinstance(found, dict) else {}

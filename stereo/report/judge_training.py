@@ -24,7 +24,7 @@ MARGIN_PX = 8
 class JudgeSettings:
     """How the judge is trained; everything that decides its weights."""
 
-    scenes: int = 6000
+    scenes: int = 12000
     epochs: int = 8
     batch: int = 32
     learning_rate: float = 2e-3

@@ -19,11 +19,12 @@ from safetensors.torch import load_file, save_file
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
 from ldm.data.scene import HELD_OUT_SEEDS
-from ldm.training import diffusion, fast_norm, losses, pool, report
+from ldm.training import checkpoint, diffusion, fast_norm, losses, pool, report
 from ldm.training.autoencoder import AutoencoderTask, start_plainly
+from ldm.training.checkpoint import CHECKPOINT, INDEX, read_checkpoint, read_pieces, write_pieces
 from ldm.training.diffusion import DiffusionTask
 from ldm.training.ema import WeightAverage
-from ldm.training.loop import CHECKPOINT, learning_rate, read_checkpoint
+from ldm.training.loop import learning_rate
 from ldm.training.parts import train_part
 from ldm.training.settings import Settings, parse_settings, read_settings
 from ldm.training.weights import autoencoder_config, part_config
@@ -298,7 +299,7 @@ def test_depth_sibling_is_whole_with_its_depth_network(trained: Path, tmp_path: 
 def test_a_run_leaves_curve_and_picture(trained: Path) -> None:
     for part in ("autoencoder", "dpt", "diffusion", "depth"):
         assert list((trained / part / "samples").glob("*.png"))
-        assert (trained / part / CHECKPOINT).is_file()
+        assert (trained / part / CHECKPOINT / INDEX).is_file()
 
 
 def test_resume_continues_the_count(trained: Path) -> None:
@@ -348,14 +349,47 @@ def test_resume_from_another_configuration_is_refused(trained: Path) -> None:
 
 def test_resume_from_a_damaged_checkpoint_is_refused(trained: Path, tmp_path: Path) -> None:
     settings = tiny_settings("dpt", trained)
-    (tmp_path / "dpt").mkdir()
-    for content in (b"not a checkpoint", pickle.dumps(print)):
-        (tmp_path / "dpt" / CHECKPOINT).write_bytes(content)
+    folder = tmp_path / "dpt" / CHECKPOINT
+
+    def refused() -> None:
         with pytest.raises(ValueError, match="cannot be read") as caught:
             train(settings, tmp_path, resume=True)
         assert "\n" not in str(caught.value)
+
+    for content in (b"not a checkpoint", pickle.dumps(print)):
+        write_pieces(folder, memoryview(content))
+        refused()
+    next(path for path in folder.iterdir() if path.name != INDEX).unlink()
+    refused()
+    for index in ("", "[1]", '{"../../secret": 3}', '{"a": "b"}'):
+        (folder / INDEX).write_text(index)
+        refused()
     with pytest.raises(FileNotFoundError, match="--resume"):
         train(settings, tmp_path / "empty", resume=True)
+
+
+def test_pieces_are_small_and_the_last_whole_state_survives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "PIECE_BYTES", 100)
+    states = [bytes(range(256)), b"x" * 1000]
+    for content in states:
+        write_pieces(tmp_path, memoryview(content))
+        assert read_pieces(tmp_path).read() == content
+        assert all(path.stat().st_size <= 100 for path in tmp_path.iterdir() if path.name != INDEX)
+        assert len(list(tmp_path.iterdir())) == 1 + math.ceil(len(content) / 100)
+
+    def full_disk(path: Path, content: bytes) -> None:
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        path.write_bytes(content)
+
+    written: list[Path] = []
+    monkeypatch.setattr(checkpoint, "write_bytes", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        write_pieces(tmp_path, memoryview(b"y" * 1000))
+    assert read_pieces(tmp_path).read() == states[-1]
 
 
 def test_part_before_is_named(tmp_path: Path) -> None:
