@@ -107,7 +107,7 @@ def recognise_backbone(tensors: Mapping[str, Tensor], path: Path) -> str:
     if embedding is not None:
         hybrid = "pretrained.model.patch_embed.backbone.stem.conv.weight" in tensors
         for name, spec in BACKBONES.items():
-            if embedding.shape[-1] == spec.width and hybrid == spec.resnet_stem:
+            if embedding.shape[-1] == spec.width and hybrid == (spec.stem is not None):
                 return name
     raise ValueError(f"{path} does not hold a DPT depth model that is known here")
 

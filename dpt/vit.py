@@ -15,6 +15,25 @@ WEIGHT_STANDARDISATIONS = ("timm045", "timm")
 
 
 @dataclass(frozen=True)
+class ResNetStem:
+    """Sizes of the convolutions before a transformer: an image to 1/16 of its size.
+
+    Attributes:
+        layers: blocks of each stage; the first two stages give the two finest maps.
+        channels: of each stage.
+        first_channels: of the convolution before the stages.
+        bottleneck: channels of a block's middle, in shares of its stage's.
+        norm_groups: of every normalisation.
+    """
+
+    layers: tuple[int, int, int] = (3, 4, 9)
+    channels: tuple[int, int, int] = (256, 512, 1024)
+    first_channels: int = 64
+    bottleneck: float = 0.25
+    norm_groups: int = 32
+
+
+@dataclass(frozen=True)
 class BackboneSpec:
     """Sizes of one backbone; `taps` are the blocks (0-based) whose tokens leave it."""
 
@@ -25,13 +44,13 @@ class BackboneSpec:
     taps: tuple[int, ...]
     channels: tuple[int, int, int, int]
     features: int = 256
-    resnet_stem: bool = False
+    stem: ResNetStem | None = None
     classifier: bool = True
 
 
 BACKBONES = {
     "vitb_rn50_384": BackboneSpec(
-        384, 768, 12, 12, taps=(8, 11), channels=(256, 512, 768, 768), resnet_stem=True
+        384, 768, 12, 12, taps=(8, 11), channels=(256, 512, 768, 768), stem=ResNetStem()
     ),
     "vitl16_384": BackboneSpec(
         384, 1024, 24, 16, taps=(5, 11, 17, 23), channels=(256, 512, 1024, 1024)
@@ -39,11 +58,12 @@ BACKBONES = {
     "vit_small_shapes": BackboneSpec(
         256,
         192,
-        8,
+        6,
         3,
-        taps=(1, 3, 5, 7),
-        channels=(48, 96, 192, 192),
+        taps=(3, 5),
+        channels=(64, 128, 192, 192),
         features=64,
+        stem=ResNetStem((2, 2, 3), (64, 128, 256), 32, bottleneck=0.5, norm_groups=8),
         classifier=False,
     ),
 }
@@ -168,18 +188,22 @@ def _reassemble(level: int, spec: BackboneSpec, readout: str) -> nn.Sequential:
 
 
 def _build_vit(spec: BackboneSpec, standardisation: str) -> nn.Module:
-    from timm.layers import HybridEmbed
+    from timm.layers import GroupNormAct, HybridEmbed
     from timm.models.resnetv2 import ResNetV2
     from timm.models.vision_transformer import VisionTransformer
 
     embedding = {"patch_size": 16}
-    if spec.resnet_stem:
+    if spec.stem:
         resnet = ResNetV2(
-            layers=(3, 4, 9),
+            layers=spec.stem.layers,
+            channels=spec.stem.channels,
+            stem_chs=spec.stem.first_channels,
+            bottle_ratio=spec.stem.bottleneck,
             num_classes=0,
             global_pool="",
             preact=False,
             stem_type="same",
+            norm_layer=partial(GroupNormAct, num_groups=spec.stem.norm_groups),
             conv_layer=partial(StandardisedConv2d, standardisation=standardisation),
         )
         embedding = {"patch_size": 1, "embed_layer": partial(HybridEmbed, backbone=resnet)}
@@ -209,7 +233,7 @@ class Backbone(nn.Module):
         self.spec = spec
         self.model = _build_vit(spec, weight_standardisation)
         for level in range(1, 5):
-            from_resnet = spec.resnet_stem and level < 3
+            from_resnet = spec.stem is not None and level < 3
             step = nn.Identity() if from_resnet else _reassemble(level, spec, readout)
             self.add_module(f"act_postprocess{level}", step)
 
@@ -229,7 +253,7 @@ class Backbone(nn.Module):
     def _embed(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return patches (B, C, H/16, W/16) and the maps that a ResNet stem gives by itself."""
         embed = self.model.patch_embed
-        if not self.spec.resnet_stem:
+        if not self.spec.stem:
             return embed.proj(image), []
         x = embed.backbone.stem(image)
         maps = []

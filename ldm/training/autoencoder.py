@@ -15,6 +15,7 @@ from ldm.training.losses import reconstruction_loss
 from ldm.training.pool import draw_crops, open_pool, to_network
 from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
+from ldm.training.weights import load_part
 from ldm.util import instantiate_from_config
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,13 @@ class AutoencoderTask(Task):
         super().__init__(settings)
         self.pool = open_pool(Path(settings.data.folder), settings.data.scenes)
         self.network: AutoencoderKL = instantiate_from_config(settings.model)
-        start_plainly(self.network)
+        if "autoencoder" in settings.start:
+            load_part(self.network, settings.start_file("autoencoder"))
+            # Latents stay what other parts have learned from.
+            self.network.encoder.requires_grad_(False)
+            self.network.quant_conv.requires_grad_(False)
+        else:
+            start_plainly(self.network)
         self.network.to(memory_format=torch.channels_last)
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:
@@ -39,7 +46,9 @@ class AutoencoderTask(Task):
         weights = self.settings.loss
         image = self._draw(stage, generator).to(self.device, memory_format=torch.channels_last)
         posterior = self.network.encode(image)
-        decoded = self.network.decode(posterior.sample(generator))
+        latents = posterior.sample(generator)
+        most = weights.get("latent_noise", 0.0)
+        decoded = self.network.decode(add_noise(latents, most=most, generator=generator))
         found = reconstruction_loss(
             decoded.float(), image, gradient_weight=weights.get("gradient_weight", 0.5)
         )
@@ -130,6 +139,17 @@ def _pass_colours(model: AutoencoderKL) -> None:
         layer.bias[:3] = 0
     for layer in (encoder.conv_out, decoder.conv_out):
         layer.bias[:3] = 0
+
+
+def add_noise(latents: Tensor, *, most: float, generator: torch.Generator) -> Tensor:
+    """Add noise of 0 to `most` deviations of the batch to each of latents (B, C, h, w).
+
+    DDIM ends at the first timestep's noise level, not at none; a decoder that has never seen noise
+    shows it as grain.
+    """
+    level = most * torch.rand(len(latents), 1, 1, 1, generator=generator)
+    noise = level * torch.randn(latents.shape, generator=generator)
+    return latents + noise.to(latents) * latents.detach().std()
 
 
 def vary_colours(image: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,8 +15,8 @@ from ldm.checkpoint import save_checkpoint
 from ldm.data.scene import SHAPES
 from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.training.finer_start import load_below_new_level
 from ldm.training.latents import latent_pool
-from ldm.training.losses import min_snr_weight, weighted_mse
 from ldm.training.pool import join_pools, open_pool, to_network
 from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
@@ -66,8 +66,9 @@ class DiffusionTask(Task):
         load_part(self.model.first_stage_model, settings.start_file("autoencoder"))
         if "diffusion" in settings.start:
             load_denoiser(self.model, settings.start_file("diffusion"))
-        if "diffusion_of_other_widths" in settings.start:
-            load_what_fits(self.model, settings.start_file("diffusion_of_other_widths"))
+        if "coarser_diffusion" in settings.start:
+            coarser = settings.start_file("coarser_diffusion")
+            load_below_new_level(self.model, read_denoiser(coarser), path=coarser)
         self.model.cond_stage_model.requires_grad_(True)
         self.model.model.to(memory_format=torch.channels_last)
         self.tokens = self._tokenize()
@@ -75,15 +76,6 @@ class DiffusionTask(Task):
             [objects_named(caption) ** -data.few_objects for caption in self.pool.captions]
         )
         self.latents: dict[int, np.ndarray] = {}
-        self.register_buffer("step_weight", self._weights(), persistent=False)
-
-    def _weights(self) -> Tensor:
-        """Return the loss weight of each timestep; all 1 unless `min_snr` is given."""
-        gamma = self.settings.loss.get("min_snr")
-        if gamma is None:
-            return torch.ones(self.model.num_timesteps)
-        weight = min_snr_weight(self.model.alphas_cumprod, gamma=gamma)
-        return weight / weight.mean()
 
     def _tokenize(self) -> tuple[Tensor, ...]:
         """Return the tokens of all captions plain and after each lead-in, and those of ""."""
@@ -94,7 +86,7 @@ class DiffusionTask(Task):
         return plain, led, encoder.tokenize([""])
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:
-        """Return the weighted mean squared error of v."""
+        """Return the mean squared error of v."""
         index = self.chances.multinomial(stage.batch, replacement=True, generator=generator)
         start = self._latents(stage.size_px, index)
         noise = torch.randn(start.shape, generator=generator).to(self.device)
@@ -111,7 +103,7 @@ class DiffusionTask(Task):
             noisy.contiguous(memory_format=torch.channels_last), t, condition
         )
         target = self.model.training_target(start, noise, t)
-        return weighted_mse(found.float(), target, self.step_weight[t])
+        return F.mse_loss(found.float(), target)
 
     def _latents(self, size_px: int, index: Tensor) -> Tensor:
         """Return scaled latents (B, 4, h, w) of images `index`."""
@@ -276,33 +268,22 @@ def load_denoiser(model: LatentDiffusion, path: Path) -> None:
         FileNotFoundError: `path` is not there.
         ValueError: its weights do not fit.
     """
-    require_file(path)
-    tensors, _ = read_tensors(path)
-    tensors = {n: t.float() for n, t in tensors.items() if n.startswith(DENOISER)}
+    tensors = read_denoiser(path)
     stem = tensors[STEM]
     more = model.model.diffusion_model.in_channels - stem.shape[1]
     tensors[STEM] = F.pad(stem, (0, 0, 0, 0, 0, more))
     load_strictly(model, tensors, path=path, prefixes=DENOISER)
 
 
-def load_what_fits(model: LatentDiffusion, path: Path) -> None:
-    """Start from the layers of another run's UNet and text encoder that have the same shape.
-
-    The others keep their random start: what a level of another width does is learned anew.
+def read_denoiser(path: Path) -> dict[str, Tensor]:
+    """Return the weights of another run's UNet and text encoder in float32.
 
     Raises:
         FileNotFoundError: `path` is not there.
-        ValueError: no layer fits.
     """
     require_file(path)
     tensors, _ = read_tensors(path)
-    own = {n: t for n, t in model.state_dict().items() if n.startswith(DENOISER)}
-    fitting = {n: tensors[n].float() for n in own.keys() & tensors.keys()}
-    fitting = {n: t for n, t in fitting.items() if t.shape == own[n].shape}
-    if not fitting:
-        raise ValueError(f"{path}: none of its layers fits the configuration")
-    logger.info("%d of %d weights start from %s", len(fitting), len(own), path)
-    model.load_state_dict(fitting, strict=False)
+    return {n: t.float() for n, t in tensors.items() if n.startswith(DENOISER)}
 
 
 def objects_named(caption: str) -> int:

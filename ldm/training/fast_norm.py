@@ -60,16 +60,22 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def use_fast_norms(network: nn.Module) -> None:
-    """Give every group normalisation in `network` the fast backward pass, on CPUs only."""
+    """Give every group normalisation in `network` the fast backward pass, on CPUs only.
+
+    timm's do their activation themselves, as `act`; that stays.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.GroupNorm):
-            layer.forward = _forward_of(layer)
+            layer.forward = _forward_of(layer, layer.forward)
 
 
-def _forward_of(layer: nn.GroupNorm) -> Callable[[Tensor], Tensor]:
+def _forward_of(layer: nn.GroupNorm, own: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    activation = getattr(layer, "act", nn.Identity())
+
     def forward(x: Tensor) -> Tensor:
         if x.device.type != "cpu" or not torch.is_grad_enabled():
-            return nn.GroupNorm.forward(layer, x)
-        return _GroupNorm.apply(x, layer.weight, layer.bias, layer.num_groups, layer.eps)
+            return own(x)
+        normalised = _GroupNorm.apply(x, layer.weight, layer.bias, layer.num_groups, layer.eps)
+        return activation(normalised)
 
     return forward

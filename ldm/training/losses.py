@@ -1,6 +1,5 @@
 """Training losses: pure functions of tensors, each returning a scalar."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -51,18 +50,3 @@ def disparity_loss(
         coarse = [maps[..., ::step, ::step] for maps in (predicted, target)]
         loss = loss + gradient_weight * gradient_loss(*coarse)
     return loss
-
-
-def min_snr_weight(alphas_cumprod: Tensor, *, gamma: float) -> Tensor:
-    """Return the weight (T,) of each timestep's v-loss: min(SNR, gamma) / (SNR + 1).
-
-    (Hang et al. 2023, Sec. 3.4, for v-prediction)
-    """
-    snr = alphas_cumprod / (1 - alphas_cumprod)
-    return snr.clamp(max=gamma) / (snr + 1)
-
-
-def weighted_mse(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean of the squared error of (B, ...) with a weight (B,) for each sample."""
-    error = (predicted - target).square().flatten(1).mean(1)
-    return torch.mean(weight * error)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from timm.layers import GroupNormAct
 
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
@@ -56,7 +58,7 @@ def tiny_settings(part: str, folder: Path) -> Settings:
     config["weights"] = str(folder / f"{part}.safetensors")
     config["start"] = {name: str(folder / f"{name}.safetensors") for name in config["start"]}
     if part == "diffusion":
-        config["start"].pop("diffusion", None)
+        config["start"].pop("coarser_diffusion")
     config["compile"] = False
     params = config["model"]["params"]
     if part == "autoencoder":
@@ -109,17 +111,6 @@ def test_disparity_loss_ignores_scale_and_shift() -> None:
     assert losses.disparity_loss(torch.zeros_like(true), true).isfinite()
 
 
-def test_min_snr_weight_by_hand() -> None:
-    alphas = torch.tensor([0.5, 0.9, 0.99])  # SNR 1, 9, 99
-    expected = torch.tensor([1 / 2, 5 / 10, 5 / 100])
-    torch.testing.assert_close(losses.min_snr_weight(alphas, gamma=5.0), expected)
-
-
-def test_weighted_mse_by_hand() -> None:
-    predicted, target = torch.tensor([[1.0, 3.0], [0.0, 0.0]]), torch.zeros(2, 2)
-    assert losses.weighted_mse(predicted, target, torch.tensor([2.0, 7.0])) == pytest.approx(5.0)
-
-
 def test_learning_rate_warms_up_and_ends_at_zero() -> None:
     assert learning_rate(0, 0.0, peak=1.0, warmup=10) == pytest.approx(0.1)
     assert learning_rate(50, 0.5, peak=1.0, warmup=10) == pytest.approx(0.5)
@@ -149,6 +140,15 @@ def test_average_is_applied_and_taken_back() -> None:
     with average.applied():
         assert layer.weight.item() == pytest.approx(1 + 2 * 9 / 11)
     assert layer.weight.item() == 3.0
+
+
+def test_fast_norm_keeps_the_activation_that_a_norm_does() -> None:
+    layer = GroupNormAct(8, num_groups=2)
+    x = torch.randn(2, 8, 3, 3)
+    wanted = layer(x)
+    fast_norm.use_fast_norms(layer)
+    torch.testing.assert_close(layer(x), wanted)
+    assert (wanted == 0).any() and (wanted >= 0).all()
 
 
 @pytest.mark.parametrize("groups", [1, 2, 8])
@@ -232,17 +232,37 @@ def test_another_part_is_no_autoencoder(trained: Path) -> None:
         autoencoder_config(trained / "diffusion.safetensors")
 
 
-def test_levels_of_another_width_start_at_random(trained: Path) -> None:
+def test_a_coarser_denoiser_starts_all_but_the_new_level(trained: Path) -> None:
     settings = tiny_settings("diffusion", trained)
     config = copy.deepcopy(dataclasses.asdict(settings))
-    config["model"]["params"]["unet_config"]["params"]["channel_mult"] = [1, 2]
-    config["start"]["diffusion_of_other_widths"] = str(trained / "diffusion.safetensors")
-    wider = DiffusionTask(parse_settings(config)).model.model.diffusion_model
-    with safe_open(trained / "diffusion.safetensors", framework="pt") as file:
-        stem = file.get_tensor("model.diffusion_model.input_blocks.0.0.weight")
-        narrow = file.get_tensor("model.diffusion_model.middle_block.0.out_layers.3.bias")
-    assert torch.equal(wider.input_blocks[0][0].weight, stem.float())
-    assert wider.middle_block[0].out_layers[3].bias.shape == (2 * len(narrow),)
+    config["model"]["params"]["unet_config"]["params"].update(
+        channel_mult=[1, 1, 1], attention_resolutions=[4]
+    )
+    path = trained / "diffusion.safetensors"
+    config["start"]["coarser_diffusion"] = str(path)
+    unet = DiffusionTask(parse_settings(config)).model.model.diffusion_model
+    coarser = diffusion.read_denoiser(path)
+    prefix = "model.diffusion_model."
+    moved = coarser[f"{prefix}input_blocks.3.0.in_layers.2.weight"]
+    assert torch.equal(unet.input_blocks[5][0].in_layers[2].weight, moved)
+    stayed = coarser[f"{prefix}output_blocks.1.0.in_layers.2.weight"]
+    assert torch.equal(unet.output_blocks[1][0].in_layers[2].weight, stayed)
+    # Flat latents, averaged and with the noise's deviation as before, reach it as they did.
+    flat = torch.randn(1, 4, 1, 1, generator=torch.Generator().manual_seed(3)).expand(
+        -1, -1, 16, 16
+    )
+    stem = (coarser[f"{prefix}input_blocks.0.0.{name}"] for name in ("weight", "bias"))
+    wanted = F.conv2d(2 * flat[..., ::2, ::2], *stem, padding=1)
+    found = unet.input_blocks[2][0](unet.input_blocks[0][0](flat))
+    inside = (..., slice(2, -2), slice(2, -2))
+    assert (found - wanted)[inside].norm() < 0.1 * wanted[inside].norm()
+
+
+def test_a_denoiser_that_does_not_fit_below_is_refused(trained: Path) -> None:
+    settings = tiny_settings("diffusion", trained)
+    start = {**settings.start, "coarser_diffusion": str(trained / "diffusion.safetensors")}
+    with pytest.raises(ValueError, match="does not fit below a new level"):
+        DiffusionTask(dataclasses.replace(settings, start=start))
 
 
 def test_few_objects_are_drawn_more_often(trained: Path) -> None:

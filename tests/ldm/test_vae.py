@@ -85,6 +85,16 @@ def test_attention_where_the_resolutions_say_so() -> None:
     assert fused.call_count == (1 + 1) + (1 + 2)  # the middle one, and one a block
 
 
+def test_attention_can_be_left_out() -> None:
+    vae = AutoencoderKL(
+        {**SMALL, "attn_resolutions": [SMALL.get("resolution", 256)], "attn_type": "none"}
+    )
+    assert not [name for name in vae.state_dict() if "attn" in name]
+    with patch.object(F, "scaled_dot_product_attention") as fused:
+        decoded = vae.decode(vae.encode(torch.zeros(1, 3, 8, 8)).mode())
+    assert decoded.shape == (1, 3, 8, 8) and not fused.called
+
+
 def test_published_keys_are_accepted() -> None:
     ddconfig = {
         **SMALL,

@@ -36,7 +36,7 @@ class AutoencoderConfig:
     use_linear_attn: bool = False
     tanh_out: bool = False
     give_pre_end: bool = False
-    attn_type: str = "vanilla"  # the published spellings all compute the same
+    attn_type: str = "vanilla"  # "none" leaves attention out; the others all compute the same
 
     def __post_init__(self) -> None:
         if self.ch % NORM_GROUPS:
@@ -57,9 +57,14 @@ class AutoencoderConfig:
         """Channels of the feature maps per level (0 = full size)."""
         return [self.ch * mult for mult in self.ch_mult]
 
+    @property
+    def attends(self) -> bool:
+        """Whether there is attention anywhere."""
+        return self.attn_type != "none"
+
     def has_attention(self, level: int) -> bool:
         """Whether the blocks at `level` are followed by attention."""
-        return self.resolution // 2**level in self.attn_resolutions
+        return self.attends and self.resolution // 2**level in self.attn_resolutions
 
 
 class ResnetBlock(nn.Module):
@@ -134,12 +139,12 @@ class Upsample(nn.Module):
 
 
 class Middle(nn.Module):
-    """Residual block, attention, residual block at the smallest size."""
+    """Residual block, attention if there is any, residual block at the smallest size."""
 
-    def __init__(self, channels: int, *, dropout: float) -> None:
+    def __init__(self, channels: int, *, attention: bool, dropout: float) -> None:
         super().__init__()
         self.block_1 = ResnetBlock(channels, channels, dropout=dropout)
-        self.attn_1 = AttnBlock(channels)
+        self.attn_1 = AttnBlock(channels) if attention else nn.Identity()
         self.block_2 = ResnetBlock(channels, channels, dropout=dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -221,7 +226,7 @@ class Encoder(nn.Module):
             DownLevel(config, index, in_channels=width) for index, width in enumerate(inputs)
         )
         width = config.widths[-1]
-        self.mid = Middle(width, dropout=config.dropout)
+        self.mid = Middle(width, attention=config.attends, dropout=config.dropout)
         self.norm_out = _norm(width)
         self.conv_out = nn.Conv2d(width, 2 * config.z_channels, 3, padding=1)
 
@@ -240,7 +245,7 @@ class Decoder(nn.Module):
         super().__init__()
         width = config.widths[-1]
         self.conv_in = nn.Conv2d(config.z_channels, width, 3, padding=1)
-        self.mid = Middle(width, dropout=config.dropout)
+        self.mid = Middle(width, attention=config.attends, dropout=config.dropout)
         inputs = [*config.widths[1:], width]
         self.up = nn.ModuleList(  # up[0] is full size, as down[0] is
             UpLevel(config, index, in_channels=width) for index, width in enumerate(inputs)
