@@ -194,6 +194,13 @@ def add_stereo_options(parser: argparse.ArgumentParser) -> None:
         help="take that change over only in so far as the model is right where the picture is "
         "known (default: on)",
     )
+    group.add_argument(
+        "--edge_dilation",
+        type=float,
+        metavar="PERCENT",
+        help="of the width by which the preset best widens objects of the depth network's map, "
+        "whose edges are soft; your own maps stay as they are (default: 1.2)",
+    )
     add_comfort_options(parser)
 
 
@@ -278,6 +285,7 @@ def stereo_options(args: argparse.Namespace) -> "StereoOptions":
         convergence=args.convergence,
         guided_start=args.guided_start,
         weighed_holes=args.weighed_holes,
+        edge_dilation_percent=args.edge_dilation,
         **comfort_changes(args),
     )
     if args.metric_disparity is not None and not options.fusion:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from stereo.complete import complete, exact_ranges, shifted_ranges
@@ -14,7 +15,14 @@ from stereo.options import StereoOptions
 from stereo.pair import StereoPair
 from stereo.plan import latent_shift, shift_steps
 from stereo.sampler import Denoiser, LeftBranch
-from stereo.stages import branch_off, enlarge_map, make_pairs, picture_mask, pixel_disparity
+from stereo.stages import (
+    branch_off,
+    enlarge_map,
+    make_pairs,
+    picture_mask,
+    pixel_disparity,
+    widen_edges,
+)
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -62,7 +70,13 @@ def shifted_pairs(
 
 
 def fused_pairs(
-    work: Work, pictures: np.ndarray, near: Tensor, clean: Tensor, branch: LeftBranch
+    work: Work,
+    pictures: np.ndarray,
+    near: Tensor,
+    clean: Tensor,
+    branch: LeftBranch,
+    *,
+    given: Sequence[bool],
 ) -> list[StereoPair]:
     """Warp the left pictures at their own size and fill the holes by guided denoising.
 
@@ -72,9 +86,12 @@ def fused_pairs(
         near: (n, h, w) their disparity, of any size.
         clean: (n, C, h, w) their latents.
         branch: the left view's, finished.
+        given: which maps are the user's own; the edges of the others are widened.
     """
-    size = pictures.shape[1:3]
-    disparity_px = pixel_disparity(enlarge_map(near, size), work.options).cpu().numpy()
+    full = enlarge_map(near, pictures.shape[1:3])
+    wide = widen_edges(full, work.options.edge_dilation_percent)
+    own = torch.tensor(given, device=full.device).view(-1, 1, 1)
+    disparity_px = pixel_disparity(torch.where(own, full, wide), work.options).cpu().numpy()
     left = LeftView(pictures, disparity_px, clean, branch)
     right, valid = fused_right(work.model, work.run, left, work.options, work.seeds)
     pairs = make_pairs(pictures, right, near, valid, work.settings)

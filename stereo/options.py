@@ -74,6 +74,8 @@ class StereoOptions:
             inventions are worse than that; a model that invents well may start earlier.
         weighed_holes: take over what denoising changes in the holes only in so far as it changes
             more there than where it should change nothing (`stereo.guided.trust`).
+        edge_dilation_percent: with fusion, how far objects of a predicted map are widened, in
+            percent of the width: its edges are ramps, which tear an object's rim from it.
         metric_disparity: a given map is in pixels and taken as it is.
         convergence: which share of the disparity range lies in the plane of the screen, 0 being
             its farthest; `auto` places it by the histogram (`stereo.screen`).
@@ -107,6 +109,7 @@ class StereoOptions:
     renoised_cells: bool = True
     guided_start: float = 0.9
     weighed_holes: bool = True
+    edge_dilation_percent: float = 1.2
     metric_disparity: bool = False
     convergence: float | Literal["auto"] = 0.0
     max_disparity_px: float | None = None
@@ -122,6 +125,7 @@ class StereoOptions:
     def __post_init__(self) -> None:
         _check_choices(self)
         _check_range("guided_start", self.guided_start, 0, 1)
+        _check_range("edge_dilation_percent", self.edge_dilation_percent, 0, 5)
         _check_convergence(self.convergence)
         _check_strength(self)
         Viewing(self.display_width_cm, self.viewing_distance_cm)

@@ -86,7 +86,9 @@ def text_to_stereo(
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
     work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
     if options.fusion:
-        return fused_pairs(work, tensor_to_images(pictures), near, branch.final, branch)
+        given = [disparity is not None] * len(near)
+        images = tensor_to_images(pictures)
+        return fused_pairs(work, images, near, branch.final, branch, given=given)
     return shifted_pairs(work, near, branch, decoded=pictures)
 
 
@@ -140,7 +142,9 @@ def depth_to_stereo(
     if options.fusion:
         branch = denoise_left(run, start, record_after=record_after(run.total, options))
         pictures = tensor_to_images(decode(model, branch.final))
-        return fused_pairs(work, pictures, near, branch.final, branch)
+        # The picture was made to fit the map, so the map's edges are its own.
+        given = [True] * len(near)
+        return fused_pairs(work, pictures, near, branch.final, branch, given=given)
     trunk = denoise_left(run, start, stop=trunk_steps(run.total, options))
     return shifted_pairs(work, near, trunk)
 
@@ -246,7 +250,9 @@ def images_to_stereo(
         inputs |= asdict(null_text)
     work = Work(model, run, options, seeds, describe(options, sampling, inputs))
     pairs = (
-        fused_pairs(work, np.stack(images), near, clean, branch)
+        fused_pairs(
+            work, np.stack(images), near, clean, branch, given=[m is not None for m in given]
+        )
         if options.fusion
         else shifted_pairs(work, near, branch)
     )

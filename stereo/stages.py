@@ -129,6 +129,21 @@ def picture_mask(valid: Tensor, size: tuple[int, int]) -> np.ndarray:
     return F.interpolate(valid.float(), size, mode="nearest").squeeze(1).bool().cpu().numpy()
 
 
+def widen_edges(near: Tensor, percent: float) -> Tensor:
+    """Widen what is near in disparity (n, H, W) by `percent` of the width on all sides.
+
+    A predicted map rises over some pixels where an object begins; so that the object moves as a
+    whole, the ramp goes onto what is behind it.
+    """
+    radius_px = round(percent / 100 * near.shape[-1])
+    for kernel, padding in (
+        ((2 * radius_px + 1, 1), (radius_px, 0)),
+        ((1, 2 * radius_px + 1), (0, radius_px)),
+    ):
+        near = F.max_pool2d(near[:, None], kernel, stride=1, padding=padding)[:, 0]
+    return near
+
+
 def pixel_disparity(near: Tensor, options: StereoOptions) -> Tensor:
     """Turn disparity (n, H, W) into pixels of that width, the screen's plane being 0.
 
