@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ldm.data.shapes import SHAPES
 
 SHAPE_NAMES = tuple(SHAPES)
-INPUT_PX, GRID = 96, 24
+INPUT_PX, GRID = 128, 32
 STEM, WIDTHS = 20, (40, 80, 112)
 
 
@@ -41,7 +41,7 @@ class Block(nn.Module):
 
 
 class Judge(nn.Module):
-    """A U-shaped network from pictures to (B, 1 + 6, 24, 24) logits: no object, or a shape."""
+    """A U-shaped network from pictures to (B, 1 + 6, 32, 32) logits: no object, or a shape."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,11 +62,11 @@ class Judge(nn.Module):
         self.head = nn.Sequential(Block(wide), nn.ReLU(), nn.Conv2d(wide, 1 + len(SHAPE_NAMES), 1))
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Return logits (B, 7, 24, 24) of pictures (B, 3, H, W) in [0, 1]."""
+        """Return logits (B, 7, 32, 32) of pictures (B, 3, H, W) in [0, 1]."""
         x = F.interpolate(pictures, (INPUT_PX, INPUT_PX), mode="area") * 4 - 2
-        fine = self.fine(self.stem(x))  # (B, 40, 24, 24)
-        middle = self.middle(fine)  # (B, 80, 12, 12)
-        deep = self.to_middle(self.coarse(middle))  # (B, 80, 6, 6)
+        fine = self.fine(self.stem(x))  # (B, 40, 32, 32)
+        middle = self.middle(fine)  # (B, 80, 16, 16)
+        deep = self.to_middle(self.coarse(middle))  # (B, 80, 8, 8)
         middle = self.middle_out(middle + F.interpolate(deep, scale_factor=2))
         return self.head(fine + F.interpolate(self.to_fine(middle), scale_factor=2))
 

@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 TRAINING_FIRST_SEED = 500_000_000
 HELD_OUT_OFFSET = 500_000
 MOST_OBJECTS = 2
-RENDER_PX = 2 * INPUT_PX
+RENDER_PX = 3 * INPUT_PX // 2
 MARGIN_PX = 8
+RENDER_BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class JudgeSettings:
     """How the judge is trained; everything that decides its weights."""
 
     scenes: int = 12000
-    epochs: int = 8
+    epochs: int = 14
     batch: int = 32
     learning_rate: float = 2e-3
     seed: int = 0
@@ -51,7 +52,18 @@ def choose_seeds(first: int, count: int, *, objects: int | None = None) -> list[
 
 
 def render_labelled(seeds: list[int], *, size_px: int = RENDER_PX) -> LabelledScenes:
-    """Render scenes with the label of the shape that each pixel shows."""
+    """Render scenes with the label of the shape that each pixel shows.
+
+    A batch at a time, as rendering takes many times the memory of what is kept of it.
+    """
+    batches = [seeds[first : first + RENDER_BATCH] for first in range(0, len(seeds), RENDER_BATCH)]
+    parts = [_render_batch(batch, size_px=size_px) for batch in batches]
+    return LabelledScenes(
+        torch.cat([part.pictures for part in parts]), torch.cat([part.labels for part in parts])
+    )
+
+
+def _render_batch(seeds: list[int], *, size_px: int) -> LabelledScenes:
     views = render_views(seeds, size_px=size_px)
     labels = torch.zeros_like(views.surface, dtype=torch.uint8)
     for k, seed in enumerate(seeds):
@@ -93,7 +105,7 @@ def train_judge(scenes: LabelledScenes, settings: JudgeSettings) -> Judge:
 def vary(
     scenes: LabelledScenes, batch: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Return crops (B, 3, S, S) in [0, 1], mirrored, blurred, tinted, and labels (B, 24, 24).
+    """Return crops (B, 3, S, S) in [0, 1], mirrored, blurred, tinted, and labels (B, 32, 32).
 
     A generated picture is softer than a rendered one; the judge shall not mind.
     """
