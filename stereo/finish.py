@@ -89,9 +89,12 @@ def fused_pairs(
         given: which maps are the user's own; the edges of the others are widened.
     """
     full = enlarge_map(near, pictures.shape[1:3])
-    wide = widen_edges(full, work.options.edge_dilation_percent)
-    own = torch.tensor(given, device=full.device).view(-1, 1, 1)
-    disparity_px = pixel_disparity(torch.where(own, full, wide), work.options).cpu().numpy()
+    percent = work.options.edge_dilation_percent
+    settled = [
+        whole if own else widen_edges(whole, percent)
+        for whole, own in zip(full.split(1), given, strict=True)
+    ]
+    disparity_px = pixel_disparity(torch.cat(settled), work.options).cpu().numpy()
     left = LeftView(pictures, disparity_px, clean, branch)
     right, valid = fused_right(work.model, work.run, left, work.options, work.seeds)
     pairs = make_pairs(pictures, right, near, valid, work.settings)

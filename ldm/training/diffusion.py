@@ -1,7 +1,6 @@
 """Training the text-conditioned diffusion model, and its depth-conditioned sibling."""
 
 import copy
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +29,6 @@ from ldm.training.weights import (
     require_file,
 )
 from ldm.util import instantiate_from_config
-
-logger = logging.getLogger(__name__)
 
 DENOISER = ("model.diffusion_model.", "cond_stage_model.")
 STEM = "model.diffusion_model.input_blocks.0.0.weight"
