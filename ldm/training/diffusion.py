@@ -11,9 +11,11 @@ from torch import Tensor
 
 from dpt.weights import read_tensors
 from ldm.checkpoint import save_checkpoint
+from ldm.data.outline import outline
 from ldm.data.scene import SHAPES
 from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.training.columns import COLUMNS, DenoiserReader, column_numbers
 from ldm.training.finer_start import load_below_new_level
 from ldm.training.latents import latent_pool
 from ldm.training.pool import join_pools, open_pool, to_network
@@ -35,6 +37,8 @@ STEM = "model.diffusion_model.input_blocks.0.0.weight"
 DROPPED = 0.1
 LEAD_INS = ("a photo of ", "a picture of ", "an image with ", "a render of ")
 LEAD_IN_SHARE = 0.1
+# Shares of the schedule: where objects find their places and colours, where their outlines settle.
+LAYOUT = (0.6, 1.0)
 SETTLING = (0.35, 0.87)
 SHEET_PROMPTS = (
     "a red sphere on a checkered floor",
@@ -51,7 +55,10 @@ SHEET_SCALE = 4.0
 
 
 class DiffusionTask(Task):
-    """Predict v of noisy latents under their captions, text encoder and UNet together."""
+    """Predict v of noisy latents under their captions.
+
+    The text encoder stays as it is: trained along, it forgets which object is left of which.
+    """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -66,13 +73,19 @@ class DiffusionTask(Task):
         if "coarser_diffusion" in settings.start:
             coarser = settings.start_file("coarser_diffusion")
             load_below_new_level(self.model, read_denoiser(coarser), path=coarser)
-        self.model.cond_stage_model.requires_grad_(True)
+        if "text" in settings.start:
+            load_part(self.model.cond_stage_model, settings.start_file("text"))
         self.model.model.to(memory_format=torch.channels_last)
         self.tokens = self._tokenize()
         self.chances = torch.tensor(
-            [objects_named(caption) ** -data.few_objects for caption in self.pool.captions]
+            [objects_named(caption) ** data.many_objects for caption in self.pool.captions]
         )
         self.latents: dict[int, np.ndarray] = {}
+        self.columns: Tensor | None = None
+        if settings.loss.get("columns", 0.0):
+            seeds = [part.first_seed + k for part in data.parts() for k in range(part.scenes)]
+            self.columns = column_numbers([outline(seed, columns=COLUMNS) for seed in seeds])
+            self.reader = DenoiserReader(self.model.model.diffusion_model)
 
     def _tokenize(self) -> tuple[Tensor, ...]:
         """Return the tokens of all captions plain and after each lead-in, and those of ""."""
@@ -83,7 +96,7 @@ class DiffusionTask(Task):
         return plain, led, encoder.tokenize([""])
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:
-        """Return the mean squared error of v."""
+        """Return the mean squared error of v and, if told, the loss of naming columns."""
         index = self.chances.multinomial(stage.batch, replacement=True, generator=generator)
         start = self._latents(stage.size_px, index)
         noise = torch.randn(start.shape, generator=generator).to(self.device)
@@ -91,16 +104,22 @@ class DiffusionTask(Task):
         spread = (
             torch.arange(stage.batch) + torch.rand(stage.batch, generator=generator)
         ) / stage.batch
-        settled = settling_times(spread, share=self.settings.loss.get("settling_share", 0.0))
+        told = self.settings.loss
+        chosen = weighted_times(
+            spread, layout=told.get("layout_share", 0.0), settling=told.get("settling_share", 0.0)
+        )
         last = self.model.num_timesteps - 1  # rounding may lift a time to 1
-        t = (settled * self.model.num_timesteps).long().clamp(max=last).to(self.device)
+        t = (chosen * self.model.num_timesteps).long().clamp(max=last).to(self.device)
         noisy = self.model.q_sample(start, t, noise)
         condition = self._condition(index, stage, generator=generator)
         found = self.model.apply_model(
             noisy.contiguous(memory_format=torch.channels_last), t, condition
         )
         target = self.model.training_target(start, noise, t)
-        return F.mse_loss(found.float(), target)
+        error = F.mse_loss(found.float(), target)
+        if self.columns is None:
+            return error
+        return error + told["columns"] * self.reader.loss(self.columns[index].to(self.device))
 
     def _latents(self, size_px: int, index: Tensor) -> Tensor:
         """Return scaled latents (B, 4, h, w) of images `index`."""
@@ -222,14 +241,22 @@ class DepthDiffusionTask(DiffusionTask):
         save_checkpoint(self.model, path, {"model": self.model_config}, elsewhere=SHARED_PARTS)
 
 
-def settling_times(spread: Tensor, *, share: float) -> Tensor:
-    """Map `spread`, even in [0, 1], to times there, of which `share` lie where a scene is settled.
+def weighted_times(spread: Tensor, *, layout: float, settling: float) -> Tensor:
+    """Map `spread`, even in [0, 1], to times there, of which these shares lie in LAYOUT, SETTLING.
 
-    The others stay even: before, nothing can be seen; after, only textures are cleaned.
+    The others stay even, so that no time is left out.
     """
-    first, last = SETTLING
-    settling = first + (last - first) * spread / max(share, 1e-6)
-    return torch.where(spread < share, settling, (spread - share) / max(1 - share, 1e-6))
+    times = (spread - layout - settling) / max(1 - layout - settling, 1e-6)
+    times = torch.where(
+        spread < layout + settling,
+        _within(SETTLING, (spread - layout) / max(settling, 1e-6)),
+        times,
+    )
+    return torch.where(spread < layout, _within(LAYOUT, spread / max(layout, 1e-6)), times)
+
+
+def _within(span: tuple[float, float], share: Tensor) -> Tensor:
+    return span[0] + (span[1] - span[0]) * share
 
 
 def complete_config(settings: Settings) -> dict[str, Any]:

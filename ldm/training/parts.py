@@ -11,11 +11,11 @@ from ldm.training.task import Task
 
 
 def train_part(settings: Settings, *, folder: Path, devices: int, resume: bool) -> None:
-    """Render the scenes that are missing, then train one part."""
+    """Render the scenes that are missing, if the part looks at any, then train it."""
     from ldm.training.loop import fit
 
     torch.set_float32_matmul_precision("high")
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+    if settings.part != "text" and int(os.environ.get("LOCAL_RANK", 0)) == 0:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         for part in settings.data.parts():
             render_pool(
@@ -34,10 +34,12 @@ def build_task(settings: Settings) -> Task:
     from ldm.training.autoencoder import AutoencoderTask
     from ldm.training.depth_network import DepthNetworkTask
     from ldm.training.diffusion import DepthDiffusionTask, DiffusionTask
+    from ldm.training.text import TextTask
 
     kinds = {
         "autoencoder": AutoencoderTask,
         "dpt": DepthNetworkTask,
+        "text": TextTask,
         "diffusion": DiffusionTask,
         "depth": DepthDiffusionTask,
     }

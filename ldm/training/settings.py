@@ -10,7 +10,7 @@ from typing import Any
 from ldm.data.scene import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
 from ldm.util import read_yaml
 
-PARTS = ("autoencoder", "dpt", "diffusion", "depth")
+PARTS = ("autoencoder", "dpt", "text", "diffusion", "depth")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DataSettings:
     portraits: int = 0
     first_seed: int = 0
     size_px: int = 256
-    few_objects: float = 0.0  # a scene of n objects is drawn n**few_objects times less often
+    many_objects: float = 0.0  # a scene of n objects is drawn n**many_objects times as often
 
     def __post_init__(self) -> None:
         for part in self.parts():

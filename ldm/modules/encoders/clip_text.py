@@ -94,7 +94,8 @@ class OpenClipTextTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, *, skipped_blocks: int = 0) -> Tensor:
         """Encode tokens (B, L) to (B, L, C), leaving out the last blocks but not the last norm."""
-        x = self.token_embedding(tokens) + self.positional_embedding  # (B, L, C)
+        positions = self.positional_embedding[: tokens.shape[1]]
+        x = self.token_embedding(tokens) + positions  # (B, L, C)
         blocks = self.transformer.resblocks
         for block in blocks[: len(blocks) - skipped_blocks]:
             x = block(x)

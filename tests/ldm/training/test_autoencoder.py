@@ -1,12 +1,14 @@
-"""Training an autoencoder's decoder alone, and the noise that it learns to bear."""
+"""Training the autoencoder: its start, its decoder alone, the noise that it learns to bear."""
 
 import dataclasses
 from pathlib import Path
 
 import torch
 
-from ldm.training.autoencoder import AutoencoderTask, add_noise
-from tests.ldm.test_training import tiny_pool, tiny_settings
+from ldm.training.autoencoder import AutoencoderTask, add_noise, start_plainly
+from ldm.training.settings import Settings, read_settings
+from ldm.util import instantiate_from_config
+from tests.ldm.training.tiny import CONFIGS, tiny_pool, tiny_settings
 
 
 def test_a_given_autoencoder_keeps_its_latents(tmp_path: Path) -> None:
@@ -31,3 +33,17 @@ def test_noise_is_at_most_so_many_deviations() -> None:
     levels = added.std((1, 2, 3)) / latents.std()
     assert levels.max() < 0.51 and levels.unique().numel() == 8
     assert torch.equal(add_noise(latents, most=0.0, generator=generator), latents)
+
+
+def test_new_autoencoder_already_shows_colours() -> None:
+    """Without its plain start, training loses all colours for a thousand steps."""
+    settings = read_settings(CONFIGS / "autoencoder.yaml")
+    assert isinstance(settings, Settings)
+    model = instantiate_from_config(settings.model)
+    start_plainly(model)
+    image = torch.zeros(1, 3, 32, 32)
+    image[:, 0, :16], image[:, 2, 16:] = 1.0, 1.0  # red above blue
+    with torch.no_grad():
+        top, bottom = model.decode(model.encode(image).mode())[0].split(16, dim=1)
+    assert top.mean((1, 2)).argmax() == 0
+    assert bottom.mean((1, 2)).argmax() == 2

@@ -1,0 +1,17 @@
+"""All parts, trained for two steps."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.ldm.training.tiny import tiny_pool, tiny_settings, train
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which all four parts were trained for two steps."""
+    folder = tmp_path_factory.mktemp("training")
+    tiny_pool(folder / "pool")
+    for part in ("autoencoder", "dpt", "diffusion", "depth"):
+        train(tiny_settings(part, folder), folder)
+    return folder
