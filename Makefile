@@ -17,13 +17,14 @@ SHARE = --devices 2 --device cpu
 FORMATS = --format sbs --format left --format right --format disparity --format anaglyph \
 	--format overview
 
-.PHONY: help setup demo metrics test test-slow test-gpu lint clean
+.PHONY: help setup demo metrics test test-slow test-browser test-gpu lint clean
 
 help:
 	@echo "make demo       three workflows on the embedded model, into $(OUTPUTS)/"
 	@echo "make metrics    methods and presets on 24 scenes, tables into $(METRICS)/"
 	@echo "make test       ruff and all quick tests"
 	@echo "make test-slow  tests of minutes, and of full-size models"
+	@echo "make test-browser  viewer and page in a headless Chromium, which must be installed"
 	@echo "make test-gpu   tests that need a CUDA device"
 	@echo "make lint       ruff alone"
 	@echo "make clean      remove caches and outputs (.venv stays)"
@@ -56,6 +57,11 @@ test: lint
 
 test-slow: $(READY)
 	$(RUN) -m pytest -m "slow and not gpu"
+
+test-browser: $(READY)
+	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements-app.txt \
+		playwright
+	$(RUN) -m pytest -m "not gpu" tests/viewer tests/app
 
 test-gpu: $(READY)
 	$(RUN) -m pytest -m gpu

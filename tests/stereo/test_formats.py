@@ -1,9 +1,6 @@
-"""Formats: what each holds, eye order by geometry, round trips, all-or-nothing saving."""
+"""Formats: what each holds, eye order by geometry, round trips, damaged files."""
 
-import json
-import resource
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,52 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from stereo.formats import DEFAULT_FORMATS, FORMATS, load, read_settings, save_grid, save_pair
+from stereo.formats import FORMATS, load, read_settings, save_pair
 from stereo.formats.metadata import from_text
 from stereo.formats.png import encode_png
 from stereo.formats.wiggle import view_between
 from stereo.pair import StereoPair
+from tests.stereo.pairs import (
+    SETTINGS,
+    middle_column,
+    moving_pair,
+    near_square_pair,
+    noise_pair,
+    open_bytes,
+)
 
-SETTINGS = {
-    "prompt": 'naïve "café" 猫\nin fog',
-    "seed": 7,
-    "scale_percent": 8.0,
-    "shift_both": False,
-}
 EXACT = ("sbs", "cross", "tb", "webp")
 LOSSY = ("mpo", "jps", "gif")
 SQUEEZED = ("half_sbs", "half_cross", "half_tb", "rows")
-
-
-def noise_pair(height: int = 16, width: int = 32, seed: int = 0) -> StereoPair:
-    rng = np.random.default_rng(seed)
-    views = rng.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    disparity = rng.random((height, width), dtype=np.float32)
-    return StereoPair(views[0], views[1], disparity, rng.random((height, width)) < 0.8, SETTINGS)
-
-
-def near_square_pair() -> StereoPair:
-    """A bright near square on black, 12 px further left in the right eye than in the left one."""
-    left, right = np.zeros((2, 64, 128, 3), np.uint8)
-    left[20:44, 60:84], right[20:44, 48:72] = 255, 255
-    disparity = np.zeros((64, 128), np.float32)
-    disparity[20:44, 60:84] = 1
-    return StereoPair(left, right, disparity, np.ones((64, 128), bool))
-
-
-def moving_pair() -> StereoPair:
-    """The same with a scale that says how far the nearest pixel moves: 12 px of 128."""
-    return replace(near_square_pair(), settings={"scale_percent": 12 / 128 * 100})
-
-
-def middle_column(view: np.ndarray) -> float:
-    return float(np.average(np.arange(view.shape[1]), weights=view[..., 0].astype(float).sum(0)))
-
-
-def open_bytes(content: bytes) -> Image.Image:
-    image = Image.open(BytesIO(content))
-    image.load()
-    return image
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -253,79 +221,6 @@ def test_side_by_side_png_tells_players_its_eye_order() -> None:
     assert b"sTER\x00" in FORMATS["cross"].encode(noise_pair())
 
 
-def test_names_and_numbers(tmp_path: Path) -> None:
-    first = save_pair(noise_pair(), tmp_path)
-    assert [path.name for path in first] == [
-        "00000_LRF.png",
-        "00000_left.png",
-        "00000_right.png",
-        "00000_disparity.png",
-        "00000_anaglyph.png",
-        "00000.json",
-    ]
-    assert tuple(FORMATS[name].ending for name in DEFAULT_FORMATS) == tuple(
-        path.name.removeprefix("00000") for path in first[:-1]
-    )
-    before = {path: path.read_bytes() for path in first}
-    (tmp_path / "00007_note.txt").touch()
-    assert save_pair(noise_pair(seed=1), tmp_path)[0].name == "00008_LRF.png"
-    assert save_pair(noise_pair(), tmp_path, prefix="cat_")[0].name == "cat_00000_LRF.png"
-    assert save_pair(noise_pair(), tmp_path, prefix="cat_")[0].name == "cat_00001_LRF.png"
-    assert {path: path.read_bytes() for path in first} == before
-
-
-def test_a_stem_that_another_process_is_writing_is_left_to_it(tmp_path: Path) -> None:
-    (tmp_path / ".00000.partial").mkdir()
-    assert save_pair(noise_pair(), tmp_path)[0].name == "00001_LRF.png"
-
-
-def test_sidecar_is_readable_json(tmp_path: Path) -> None:
-    pair = replace(
-        noise_pair(), settings={**SETTINGS, "file": Path("a/b.png"), "x": np.float32(0.5)}
-    )
-    text = save_pair(pair, tmp_path)[-1].read_text(encoding="utf-8")
-    assert json.loads(text) == {**SETTINGS, "file": "a/b.png", "x": 0.5} and "猫" in text
-
-
-def test_unknown_format_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'sbsx', expected one of sbs"):
-        save_pair(noise_pair(), tmp_path / "new", formats=["sbs", "sbsx"])
-    assert not (tmp_path / "new").exists()
-
-
-def test_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
-    save_pair(noise_pair(), tmp_path)
-    before = sorted(tmp_path.iterdir())
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-    try:
-        with pytest.raises(OSError):
-            save_pair(noise_pair(64, 64), tmp_path)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert sorted(tmp_path.iterdir()) == before
-
-
-def test_interruption_while_moving_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import os
-
-    moved = []
-    real = os.replace
-
-    def replace_twice(source: Path, target: Path) -> None:
-        if len(moved) == 2:
-            raise KeyboardInterrupt
-        moved.append(target)
-        real(source, target)
-
-    monkeypatch.setattr("stereo.formats.saving.os.replace", replace_twice)
-    with pytest.raises(KeyboardInterrupt):
-        save_pair(noise_pair(), tmp_path)
-    assert len(moved) == 2 and list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize("name", ["sbs", "half_tb", "mpo", "jps", "gif", "webp"])
 def test_damaged_files_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
     good = save_pair(noise_pair(), tmp_path, formats=[name])[0].read_bytes()
@@ -339,22 +234,3 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path, name: str) -> Non
             load(path)
         except ValueError as error:
             assert "\n" not in str(error)
-
-
-def test_grid_takes_pairs_of_several_sizes(tmp_path: Path) -> None:
-    small, wide = noise_pair(), noise_pair(seed=1)
-    small = replace(small, left=small.left[:10], right=small.right[:10])
-    picture = np.asarray(Image.open(save_grid([small, wide], tmp_path, rows=2)))
-    assert picture.shape == (32, 64, 3)
-    np.testing.assert_array_equal(picture[3:13, :32], small.left)
-    assert not picture[:3].any() and not picture[13:16].any()
-
-
-def test_grid_holds_every_pair_row_by_row(tmp_path: Path) -> None:
-    pairs = [noise_pair(seed=seed) for seed in range(3)]
-    path = save_grid(pairs, tmp_path, rows=2)
-    picture = np.asarray(Image.open(path))
-    assert path.name == "grid_00000.png" and picture.shape == (32, 128, 3)
-    np.testing.assert_array_equal(picture[:16, 64:96], pairs[1].left)
-    np.testing.assert_array_equal(picture[16:, 32:64], pairs[2].right)
-    assert not picture[16:, 64:].any()
