@@ -65,18 +65,19 @@ def load_strictly(
 ) -> None:
     """Copy `tensors` into all of the network's weights whose names begin with `prefixes`.
 
-    Weights that files leave out because nothing reads them keep their values.
+    Weights that nothing reads keep their values, whether a file has them or not.
 
     Raises:
         ValueError: a name is missing or unknown, or a shape is another.
     """
     own = network.state_dict()
     wanted = {n for n in own if n.startswith(prefixes) and not n.endswith(UNREAD_ENDINGS)}
+    tensors = {n: t for n, t in tensors.items() if not n.endswith(UNREAD_ENDINGS)}
     wrong = sorted(wanted ^ set(tensors))
     wrong += [n for n in wanted & set(tensors) if own[n].shape != tensors[n].shape]
     if wrong:
         raise ValueError(f"{path}: does not fit the configuration ({len(wrong)}: {wrong[0]}, ...)")
-    network.load_state_dict(dict(tensors), strict=False)
+    network.load_state_dict(tensors, strict=False)
 
 
 def require_file(path: Path) -> None:
