@@ -44,6 +44,22 @@ class SeenObject:
     centre: tuple[float, float]
     depth: float
 
+    @classmethod
+    def of(
+        cls, solid: Solid, index: int, *, share: float, centre: tuple[float, float], depth: float
+    ) -> "SeenObject":
+        """Return how the left image shows `solid`."""
+        return cls(
+            index=index,
+            shape=solid.name,
+            colour=solid.colour,
+            adjective=solid.adjective,
+            texture=solid.material.texture,
+            share=share,
+            centre=centre,
+            depth=depth,
+        )
+
 
 def noun_phrase(rng: np.random.Generator, solid: Solid) -> str:
     """Return "a tall red striped cylinder", adjectives at times left out."""

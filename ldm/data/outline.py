@@ -32,15 +32,8 @@ def outline(seed: int, *, columns: int) -> Outline:
     named = scene.solids[: scene.named]
     spans = [span_of(solid, scene) for solid in named]
     seen = [
-        SeenObject(
-            index=k,
-            shape=solid.name,
-            colour=solid.colour,
-            adjective=solid.adjective,
-            texture=solid.material.texture,
-            share=NAMED_SHARE,
-            centre=(spans[k][0], 0.5),
-            depth=float(solid.centre[2]),
+        SeenObject.of(
+            solid, k, share=NAMED_SHARE, centre=(spans[k][0], 0.5), depth=float(solid.centre[2])
         )
         for k, solid in enumerate(named)
     ]

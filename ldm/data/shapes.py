@@ -115,16 +115,7 @@ def describe_scenes(
     for scene, first, last in zip(scenes, world.first_row, world.first_row[1:], strict=False):
         share, x, y, away = (part.tolist() for part in stats[first:last].unbind(1))
         seen = [
-            SeenObject(
-                index=i,
-                shape=solid.name,
-                colour=solid.colour,
-                adjective=solid.adjective,
-                texture=solid.material.texture,
-                share=share[i],
-                centre=(x[i], y[i]),
-                depth=away[i],
-            )
+            SeenObject.of(solid, i, share=share[i], centre=(x[i], y[i]), depth=away[i])
             for i, solid in enumerate(scene.solids[: scene.named])
             if share[i] >= MIN_SHARE
         ]

@@ -83,8 +83,7 @@ class DiffusionTask(Task):
         self.latents: dict[int, np.ndarray] = {}
         self.columns: Tensor | None = None
         if settings.loss.get("columns", 0.0):
-            seeds = [part.first_seed + k for part in data.parts() for k in range(part.scenes)]
-            self.columns = column_numbers([outline(seed, columns=COLUMNS) for seed in seeds])
+            self.columns = column_numbers([outline(s, columns=COLUMNS) for s in data.seeds()])
             self.reader = DenoiserReader(self.model.model.diffusion_model)
 
     def _tokenize(self) -> tuple[Tensor, ...]:

@@ -45,6 +45,10 @@ class DataSettings:
         )
         return [part for part in (rich, calm, portraits) if part.scenes]
 
+    def seeds(self) -> list[int]:
+        """Return the seed of every scene, in the order of the joined pools."""
+        return [part.first_seed + k for part in self.parts() for k in range(part.scenes)]
+
 
 @dataclass(frozen=True)
 class PoolPart:

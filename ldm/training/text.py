@@ -66,8 +66,7 @@ class TextTask(Task):
         self.before = copy.deepcopy(self.encoder)
         self.encoder.requires_grad_(True)
         self.reader = CaptionReader(self.encoder.model.positional_embedding.shape[1])
-        seeds = [part.first_seed + k for part in settings.data.parts() for k in range(part.scenes)]
-        outlines = [outline(seed, columns=COLUMNS) for seed in seeds]
+        outlines = [outline(seed, columns=COLUMNS) for seed in settings.data.seeds()]
         self.tokens = trim(self.encoder.tokenize([entry.caption for entry in outlines]))
         self.numbers = column_numbers(outlines)
 
