@@ -6,7 +6,8 @@ layer's own, so each edit is a change of context and nothing is computed twice. 
 never matters here: the sampler enters these contexts for exactly the steps that want them.
 
 Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
-cond L1..Ln, cond R1..Rn. The guidance branches never mix.
+cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first attention to the prompt
+they are the same, and come as one.
 """
 
 from collections.abc import Callable, Iterator

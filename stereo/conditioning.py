@@ -29,16 +29,16 @@ class Conditioning:
     depth: Mapping[View, Tensor] | None = None
 
     def at(self, step: int, views: tuple[View, ...]) -> tuple[Condition, Condition | None]:
-        """Return the conditional and unconditional condition of a batch of `views` at a step."""
-        cond = self._condition(self.context, views)
+        """Return the conditional and unconditional condition of a batch of `views` at a step.
+
+        Both hold the very same depth maps, so that guidance need not look at them twice.
+        """
+        maps: Condition = {}
+        if self.depth is not None:
+            maps = {"c_concat": [torch.cat([self.depth[view] for view in views])]}
+        cond = {"c_crossattn": [self.context.repeat(len(views), 1, 1)], **maps}
         if self.guidance_scale == 1:
             return cond, None
         per_step = self.unconditional.ndim == 4
         unconditional = self.unconditional[step] if per_step else self.unconditional
-        return cond, self._condition(unconditional, views)
-
-    def _condition(self, context: Tensor, views: tuple[View, ...]) -> Condition:
-        condition = {"c_crossattn": [context.repeat(len(views), 1, 1)]}
-        if self.depth is not None:
-            condition["c_concat"] = [torch.cat([self.depth[view] for view in views])]
-        return condition
+        return cond, {"c_crossattn": [unconditional.repeat(len(views), 1, 1)], **maps}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -29,6 +29,7 @@ class Sample:
         seconds: from the call to its result on the host.
         busy_seconds: see `Clock`.
         evaluations: of the UNet; one view and one guidance branch of one sample count 1.
+        shared: those of them that began with another's layers, up to the first look at a text.
         peak_bytes: most memory in use, of the CUDA device or else of the process; None where it
             cannot be told.
     """
@@ -36,19 +37,27 @@ class Sample:
     seconds: float
     busy_seconds: float
     evaluations: int
+    shared: int
     peak_bytes: int | None
 
 
 def measure(work: Callable[[], None], unet: nn.Module, device: torch.device) -> Sample:
     """Run `work` once and measure it; `unet` is the module whose calls count."""
-    calls: list[int] = []
-    hook = unet.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    begun: list[int] = []
+    ended: list[int] = []
+
+    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        begun.append(len(args[0]))
+        ended.append(len(output))
+
+    hook = unet.register_forward_hook(note)
     reset_peak(device)
     try:
         clock = Clock(work, device)
     finally:
         hook.remove()
-    return Sample(clock.seconds, clock.busy_seconds, sum(calls), peak_bytes(device))
+    shared = sum(ended) - sum(begun)
+    return Sample(clock.seconds, clock.busy_seconds, sum(ended), shared, peak_bytes(device))
 
 
 class Clock:
@@ -106,16 +115,25 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 @dataclass(frozen=True)
 class UNetCall:
-    """One call of the UNet: its batch, arithmetic (FLOP of the batch) and busy seconds."""
+    """One guided call of the UNet: each latent under two texts.
+
+    Attributes:
+        batch: latents.
+        flop: arithmetic of the call.
+        single_flop: that of the same latents under one text.
+        seconds: busy seconds of the call.
+    """
 
     batch: int
     flop: int
+    single_flop: int
     seconds: float
 
-    @property
-    def flop_per_evaluation(self) -> float:
-        """Return the arithmetic of one view and one guidance branch of one sample."""
-        return self.flop / self.batch
+    def flop_of(self, evaluations: float, shared: float) -> float:
+        """Return the arithmetic of evaluations, `shared` of which began with another's layers."""
+        whole = self.single_flop / self.batch
+        saved = (2 * self.single_flop - self.flop) / self.batch
+        return evaluations * whole - shared * saved
 
     @property
     def rate(self) -> float:
@@ -125,15 +143,22 @@ class UNetCall:
 
 @torch.no_grad()
 def unet_call(model: "LatentDiffusion", batch: int, size: tuple[int, int]) -> UNetCall:
-    """Count the arithmetic of one UNet call on latents (batch, C, h, w), and time it."""
-    from torch.utils.flop_counter import FlopCounterMode
-
+    """Count the arithmetic of one guided call on latents (batch, C, h, w), and time it."""
     unet, device = model.model.diffusion_model, model.device
     latents = torch.randn(batch, unet.in_channels, *size).to(device)
     steps = torch.full((batch,), 500, device=device)
-    context = torch.randn(batch, TEXT_TOKENS, unet.context_dim).to(device)
-    with FlopCounterMode(display=False) as counter:
-        unet(latents, steps, context)
-    clocks = [Clock(lambda: unet(latents, steps, context), device) for _ in range(REPEATS)]
+    texts = torch.randn(2 * batch, TEXT_TOKENS, unet.context_dim).to(device)
+    single = count_flop(lambda: unet(latents, steps, texts[:batch]))
+    guided = count_flop(lambda: unet(latents, steps, texts))
+    clocks = [Clock(lambda: unet(latents, steps, texts), device) for _ in range(REPEATS)]
     times = [clock.busy_seconds for clock in clocks]
-    return UNetCall(batch, counter.get_total_flops(), statistics.median(times))
+    return UNetCall(batch, guided, single, statistics.median(times))
+
+
+def count_flop(work: Callable[[], object]) -> int:
+    """Return the FLOP of matrix products and convolutions in `work`."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()

@@ -72,7 +72,7 @@ class Row:
         all_seconds: of one, run by run.
         evaluations: of the UNet for one; of diffusers' none are counted.
         flop_rate: the UNet's FLOP over the whole time; backward passes are not counted.
-        unet_rate: FLOP/s inside one UNet call of this batch.
+        unet_rate: FLOP/s inside one guided UNet call of this batch.
         matmul_rate: FLOP/s of a large matrix product on this device in this precision.
         peak_bytes: most memory in use.
         to_one_image: busy seconds over those of one image.
@@ -130,7 +130,7 @@ def _measure_group(networks: Networks, size_px: int, settings: Settings) -> list
             unet = model.model.diffusion_model
             samples[kind].append(measure(work, unet, model.device))
     factor = model.downsample_factor
-    call = unet_call(model, 2 * sampling.samples, (size_px // factor, size_px // factor))
+    call = unet_call(model, sampling.samples, (size_px // factor, size_px // factor))
     rate = matmul_rate(model.device, model.dtype)
     rows = [_row(networks, sampling, kind, runs, call, rate) for kind, runs in samples.items()]
     return compare(rows)
@@ -166,6 +166,7 @@ def _row(
     busy = statistics.median(run.busy_seconds / sampling.samples for run in runs)
     counted = kind[0] != PEER
     evaluations = runs[0].evaluations / sampling.samples if counted else None
+    flop = call.flop_of(runs[0].evaluations, runs[0].shared) / sampling.samples
     peaks = [run.peak_bytes for run in runs if run.peak_bytes is not None]
     return Row(
         task=networks.task,
@@ -179,7 +180,7 @@ def _row(
         busy_seconds=busy,
         all_seconds=each,
         evaluations=evaluations,
-        flop_rate=call.flop_per_evaluation * evaluations / busy if counted else None,
+        flop_rate=flop / busy if counted else None,
         unet_rate=call.rate if counted else None,
         matmul_rate=matmul,
         peak_bytes=max(peaks, default=None),

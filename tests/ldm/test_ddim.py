@@ -157,13 +157,13 @@ def test_calls_do_not_influence_each_other(tiny: LatentDiffusion) -> None:
     assert torch.equal(first, again)
 
 
-def test_guidance_doubles_the_batch_unconditional_first() -> None:
+def test_guidance_shows_each_latent_under_two_texts_unconditional_first() -> None:
     model = model_that_predicts(gaussian_noise, "eps")
     calls: list[Tensor] = []
 
     def apply_model(x: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         calls.append(cond)
-        return cond.mean(dim=(1, 2)).reshape(-1, 1, 1, 1).expand_as(x)
+        return cond.mean(dim=(1, 2)).reshape(-1, 1, 1, 1).expand(-1, *x.shape[1:])
 
     model.apply_model = apply_model
     sampler = DDIMSampler(model)

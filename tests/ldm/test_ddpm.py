@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
+from ldm.models.diffusion.guidance import Guidance
 from ldm.util import instantiate_from_config
 from tests.conftest import GOLDEN
 from tests.golden import weights
@@ -237,6 +238,27 @@ def test_depth_goes_in_as_the_last_channel() -> None:
     found = model.apply_model(x, t, {"c_crossattn": [context], "c_concat": [depth]})
     expected = model.model.diffusion_model(torch.cat([x, depth], dim=1), t, context)
     assert torch.equal(found, expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("same", [True, False])
+def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool) -> None:
+    model = small_depth_model()
+    x, t = torch.randn(2, 4, 8, 8), torch.tensor([1, 900])
+    texts, (near, far) = torch.randn(2, 2, 6, 8), torch.randn(2, 2, 1, 8, 8).unbind()
+    parts = [
+        {"c_crossattn": [texts[0]], "c_concat": [near]},
+        {"c_crossattn": [texts[1]], "c_concat": [near if same else far]},
+    ]
+    unguided, conditional = (model.apply_model(x, t, part) for part in parts)
+    rows: list[int] = []
+    model.model.diffusion_model.input_blocks[0].register_forward_hook(
+        lambda _m, _i, out: rows.append(len(out))
+    )
+    found = Guidance(parts[1], 3.0, parts[0]).output(model, x, t)
+    assert rows == [2 if same else 4]
+    expected = unguided + 3.0 * (conditional - unguided)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

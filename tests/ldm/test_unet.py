@@ -57,6 +57,23 @@ def test_matches_the_published_unet(golden: Callable[[str], dict], case: str) ->
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("changes", [{}, {"attention_resolutions": [2]}], ids=["early", "late"])
+def test_texts_for_the_same_latents_give_what_repeated_latents_give(changes: dict) -> None:
+    """Text by text, and layers before the first look at a text see each of the latents once."""
+    unet = small_unet(**changes)
+    x, t, first = inputs()
+    texts = torch.cat([first, first.roll(1, 2), -first])
+    repeated = unet(torch.cat([x] * 3), t.repeat(3), texts)
+    rows: list[int] = []
+    for block in (unet.input_blocks[0], unet.out):
+        block.register_forward_hook(lambda _m, _i, out: rows.append(len(out)))
+    out = unet(x, t, texts)
+    assert rows == [2, 6]
+    assert (out[:2] - out[2:4]).abs().max() > 1e-2
+    torch.testing.assert_close(out, repeated, atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (4, 10), (14, 6)])
 def test_any_size_that_the_levels_divide(height: int, width: int) -> None:
     x, t, context = inputs(height, width)
@@ -181,7 +198,11 @@ def test_refuses_what_it_cannot_build(changes: dict, match: str) -> None:
         (0, torch.zeros(4, 8, 8), "x: got shape"),
         (0, torch.zeros(2, 4, 8, 9), "x: got 9x8, expected multiples of 2"),
         (1, torch.zeros(1), r"timesteps: got shape \(1,\), expected \(2,\)"),
-        (2, torch.zeros(2, 5, 9), r"context: got shape .* expected \(2, tokens, 8\)"),
+        (
+            2,
+            torch.zeros(2, 5, 9),
+            r"context: got shape .* expected \(2 or a multiple of it, tokens, 8\)",
+        ),
         (2, torch.zeros(1, 5, 8), "context: got shape"),
         (2, None, "context: got None"),
     ],

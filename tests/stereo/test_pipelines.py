@@ -284,8 +284,8 @@ def test_best_warps_what_the_left_view_shows_and_invents_only_the_rest(
 
 def test_direct_inversion_gives_the_reconstruction_without_optimising(tiny_model, tiny_dpt, photo):
     calls = []
-    hook = tiny_model.model.diffusion_model.register_forward_pre_hook(
-        lambda module, args: calls.append(len(args[0]))
+    hook = tiny_model.model.diffusion_model.register_forward_hook(
+        lambda module, args, output: calls.append(len(output))
     )
     options = preset("paper", inversion="direct")
     (pair,) = image_to_stereo(tiny_model, tiny_dpt, photo, options=options, sampling=FEW)

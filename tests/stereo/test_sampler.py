@@ -100,9 +100,9 @@ def test_replaying_a_finished_left_branch_equals_the_published_run(golden):
 
 
 def count_evaluations(run: Denoiser) -> list[int]:
-    """Collect the batch size of every UNet call, that is views x guidance branches x samples."""
+    """Collect the rows of every UNet call's output: views x guidance branches x samples."""
     calls: list[int] = []
-    run.unet.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    run.unet.register_forward_hook(lambda module, args, output: calls.append(len(output)))
     return calls
 
 

@@ -48,8 +48,8 @@ def workflows(tiny_model, tiny_depth_conditioned, tiny_dpt) -> dict[str, Workflo
 def count(models: tuple[nn.Module, ...], work: Callable[[], None]) -> int:
     calls: list[int] = []
     hooks = [
-        model.model.diffusion_model.register_forward_pre_hook(
-            lambda module, args: calls.append(len(args[0]))
+        model.model.diffusion_model.register_forward_hook(
+            lambda module, args, output: calls.append(len(output))
         )
         for model in models
     ]

@@ -35,16 +35,19 @@ def decoder_weight(model) -> torch.Tensor:
 
 
 def test_layouts_are_channels_last_where_that_is_faster(tiny_model):
+    cuda = torch.device("cuda")  # only asked what kind of device it is
     lying = copy.deepcopy(tiny_model)
-    choose_layout(lying, torch.device("cuda"))  # only asks what kind of device it is
+    choose_layout(lying, cuda)
     assert not channels_last(unet_weight(lying))
     assert not channels_last(decoder_weight(lying))
-    choose_layout(lying, CPU)
-    assert not channels_last(unet_weight(lying))
-    assert channels_last(decoder_weight(lying))
     lying.model.to(torch.bfloat16)
+    choose_layout(lying, cuda)
+    assert channels_last(unet_weight(lying))
+    assert not channels_last(decoder_weight(lying))
+    lying = copy.deepcopy(tiny_model)
     choose_layout(lying, CPU)
     assert channels_last(unet_weight(lying))
+    assert channels_last(decoder_weight(lying))
 
 
 @pytest.mark.slow

@@ -7,7 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ldm.modules.diffusionmodules.util import extract_into_tensor, make_beta_schedule
+from ldm.modules.diffusionmodules.util import (
+    extract_into_tensor,
+    make_beta_schedule,
+    match_rows,
+)
 from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
 from ldm.util import instantiate_from_config, require
 
@@ -35,18 +39,22 @@ class DiffusionWrapper(nn.Module):
         self.conditioning_key = conditioning_key
 
     def forward(self, x: Tensor, t: Tensor, cond: Mapping[str, Sequence[Tensor]]) -> Tensor:
-        """Run the UNet on x (B, C, h, w) at t (B,); each condition is a list to be joined."""
+        """Run the UNet on x (B, C, h, w) at t (B,); each condition is a list to be joined.
+
+        Conditions of k*B rows are k for each x: all x under the first, then under the next.
+        """
         expected = CONDITIONS[self.conditioning_key]
         if tuple(sorted(cond)) != expected:
             raise ValueError(f"cond: got {sorted(cond)}, expected {list(expected)}")
         context = torch.cat(list(cond["c_crossattn"]), dim=1)
         maps = [values.to(x.dtype) for values in cond.get("c_concat", ())]
         for values in maps:
-            if values.shape[::2] != x.shape[::2] or values.shape[3] != x.shape[3]:
+            if len(values) % len(x) or values.shape[2:] != x.shape[2:]:
                 raise ValueError(
                     f"c_concat: got shape {tuple(values.shape)}, expected the batch and size of "
                     f"the latents {tuple(x.shape)}"
                 )
+            x, t = match_rows(x, values), match_rows(t, values)
         return self.diffusion_model(torch.cat([x, *maps], dim=1), t, context=context)
 
 
@@ -152,13 +160,14 @@ class LatentDiffusion(nn.Module):
         return self.first_stage_model.downsample_factor
 
     def apply_model(self, x: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
-        """Return the UNet's output (B, C, h, w), noise or v, in the dtype of `x`.
+        """Return the UNet's output (k*B, C, h, w), noise or v, in the dtype of `x`.
 
         Args:
             x: noisy latents (B, C, h, w).
             t: timesteps (B,), 0 to `num_timesteps` - 1.
-            cond: text embedding (B, tokens, D), or `{"c_crossattn": [it]}`, with
-                `"c_concat": [depth (B, 1, h, w)]` for depth-conditioned models.
+            cond: text embedding (k*B, tokens, D), or `{"c_crossattn": [it]}`, with
+                `"c_concat": [depth (B or k*B, 1, h, w)]` for depth-conditioned models. k texts
+                for each x: all x under the first, then under the next.
         """
         if isinstance(cond, Tensor):
             cond = {"c_crossattn": [cond]}

@@ -26,18 +26,20 @@ class Guidance:
     def output(self, model: LatentDiffusion, x: Tensor, t: Tensor) -> Tensor:
         """Return the model's output for x (B, C, h, w) at t (B,), in one call.
 
-        With guidance the batch is twice as large, unconditional first.
+        With guidance the model sees each x under two conditions, the unconditional first, and
+        evaluates once what does not depend on them.
         """
         if self.unconditional is None or self.scale == 1.0:
             return model.apply_model(x, t, self.cond)
         both = join_conditionings(self.unconditional, self.cond)
-        output = model.apply_model(torch.cat([x, x]), torch.cat([t, t]), both)
-        unguided, conditional = output.chunk(2)
+        unguided, conditional = model.apply_model(x, t, both).chunk(2)
         return unguided + self.scale * (conditional - unguided)
 
 
 def join_conditionings(first: Conditioning, second: Conditioning) -> Conditioning:
     """Return one conditioning for the samples of both, in order.
+
+    A depth map that is the same tensor in both stays as it is: it holds under either text.
 
     Raises:
         ValueError: they are not of the same kind.
@@ -50,7 +52,10 @@ def join_conditionings(first: Conditioning, second: Conditioning) -> Conditionin
             f"{_keys(second)}"
         )
     return {
-        key: [torch.cat(pair) for pair in zip(first[key], second[key], strict=True)]
+        key: [
+            b if key == "c_concat" and a is b else torch.cat([a, b])
+            for a, b in zip(first[key], second[key], strict=True)
+        ]
         for key in second
     }
 

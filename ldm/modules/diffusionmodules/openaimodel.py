@@ -14,7 +14,7 @@ from ldm.modules.diffusionmodules.unet_blocks import (
     build_time_embed,
     plan_levels,
 )
-from ldm.modules.diffusionmodules.util import timestep_embedding
+from ldm.modules.diffusionmodules.util import match_rows, timestep_embedding
 from ldm.util import require
 
 
@@ -106,12 +106,14 @@ class UNetModel(nn.Module):
         return self.time_embed[0].weight.dtype
 
     def forward(self, x: Tensor, timesteps: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map x (B, in_channels, h, w) at timesteps (B,) to (B, out_channels, h, w).
+        """Map x (B, in_channels, h, w) at timesteps (B,) to (k*B, out_channels, h, w).
+
+        With k texts for each x, what comes before the first attention to a text is evaluated once.
 
         Args:
             x: latents; h and w are multiples of 2 to the power (levels - 1).
             timesteps: one a sample, 0 to 999.
-            context: text embedding (B, tokens, context_dim).
+            context: text embedding (k*B, tokens, context_dim): one text for each x, then the next.
 
         Raises:
             ValueError: a shape does not fit.
@@ -126,7 +128,7 @@ class UNetModel(nn.Module):
             skips.append(h)
         h = self.middle_block(h, emb, context)
         for block in self.output_blocks:
-            h = block(torch.cat([h, skips.pop()], dim=1), emb, context)
+            h = block(torch.cat([h, match_rows(skips.pop(), h)], dim=1), emb, context)
         return self.out(h).to(x.dtype)
 
     def _check_shapes(self, x: Tensor, timesteps: Tensor, context: Tensor | None) -> None:
@@ -142,8 +144,13 @@ class UNetModel(nn.Module):
             raise ValueError(f"timesteps: got shape {tuple(timesteps.shape)}, expected ({batch},)")
         if self.context_dim is None:
             return
-        expected = f"({batch}, tokens, {self.context_dim})"
+        expected = f"({batch} or a multiple of it, tokens, {self.context_dim})"
         if context is None:
             raise ValueError(f"context: got None, expected {expected}")
-        if context.ndim != 3 or context.shape[::2] != (batch, self.context_dim):
+        if (
+            context.ndim != 3
+            or context.shape[2] != self.context_dim
+            or not len(context)
+            or len(context) % batch
+        ):
             raise ValueError(f"context: got shape {tuple(context.shape)}, expected {expected}")

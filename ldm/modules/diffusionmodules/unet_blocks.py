@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ldm.modules.attention import SpatialTransformer
 from ldm.modules.diffusionmodules.model import Upsample
+from ldm.modules.diffusionmodules.util import match_rows
 
 NORM_GROUPS = 32
 
@@ -46,8 +47,9 @@ class ResBlock(nn.Module):
         self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """Map (B, channels, h, w) and the embedded timestep (B, emb_channels)."""
-        h = self.in_layers(x) + self.emb_layers(emb)[:, :, None, None]
+        """Map (k*B, channels, h, w) and the embedded timestep (B, emb_channels)."""
+        h = self.in_layers(x)
+        h = h + match_rows(self.emb_layers(emb), h)[:, :, None, None]
         return self.skip_connection(x) + self.out_layers(h)
 
 
@@ -55,7 +57,7 @@ class TimestepEmbedSequential(nn.Sequential):
     """Layers in a row, each given what it needs beside the feature map."""
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map (B, C, h, w) to the last layer's output."""
+        """Map (B, C, h, w) to the last layer's output, of k*B rows from a context of k*B on."""
         for layer in self:
             if isinstance(layer, ResBlock):
                 x = layer(x, emb)

@@ -64,6 +64,12 @@ def extract_into_tensor(values: Tensor, t: Tensor, *, ndim: int) -> Tensor:
     return values[t].reshape(-1, *[1] * (ndim - 1))
 
 
+def match_rows(x: Tensor, like: Tensor) -> Tensor:
+    """Repeat all of x (B, ...) until it has the rows of `like` (k*B, ...)."""
+    times = len(like) // len(x)
+    return x if times == 1 else torch.cat([x] * times)  # which keeps the memory format
+
+
 def timestep_embedding(timesteps: Tensor, dim: int, *, max_period: float = 10000.0) -> Tensor:
     """Return sinusoids of `timesteps` (B,) as (B, dim) float32, cosines first."""
     half = dim // 2
