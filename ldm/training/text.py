@@ -63,7 +63,7 @@ class TextTask(Task):
         self.encoder: FrozenOpenCLIPEmbedder = instantiate_from_config(self.model_config)
         if "diffusion" in settings.start:
             load_encoder(self.encoder, settings.start_file("diffusion"))
-        self.before = copy.deepcopy(self.encoder)
+        self.before = copy.deepcopy(self.encoder) if settings.loss.get("keep", 0.0) else None
         self.encoder.requires_grad_(True)
         self.reader = CaptionReader(self.encoder.model.positional_embedding.shape[1])
         outlines = [outline(seed, columns=COLUMNS) for seed in settings.data.seeds()]
@@ -77,11 +77,11 @@ class TextTask(Task):
         embeddings = self.encoder.encode_tokens(tokens)
         features = self.reader(embeddings)
         loss = self.reader.names.loss(features, self.numbers[index].to(self.device))
-        if keep := self.settings.loss.get("keep", 0.0):
-            with torch.no_grad():
-                before = self.before.encode_tokens(tokens)
-            loss = loss + keep * F.mse_loss(embeddings.float(), before.float())
-        return loss
+        if self.before is None:
+            return loss
+        with torch.no_grad():
+            before = self.before.encode_tokens(tokens)
+        return loss + self.settings.loss["keep"] * F.mse_loss(embeddings.float(), before.float())
 
     def sheet(self) -> Tensor:
         """Return for each prompt a row of columns in the colours that the reader expects there."""
