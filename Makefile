@@ -7,7 +7,7 @@ RUN = $(VENV)/bin/python
 READY = $(VENV)/.installed
 OUTPUTS = outputs/demo
 PROMPT = a red sphere on a wooden floor
-DEPTH_PROMPT = a red sphere and a yellow cylinder on a wooden floor
+DEPTH_PROMPT = a red sphere left of a yellow cylinder on a wooden floor
 SCENE = docs/scene.png
 # The embedded model is small: mild guidance, and few steps for its pictures, serve it best.
 GUIDANCE = --scale 3

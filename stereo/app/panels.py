@@ -26,7 +26,7 @@ ABOUT: dict[Task, str] = {
 PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"]
 MAPS = [".png", ".tif", ".tiff", ".npy", ".pfm"]
 PRESETS = [("Best", "best"), ("As in the paper", "paper"), ("As published", "original")]
-DEPTH_PROMPT = "a red sphere and a yellow cylinder on a wooden floor"
+DEPTH_PROMPT = "a red sphere left of a yellow cylinder on a wooden floor"
 PROMPTS: dict[Task, str] = {"text": SHAPES_PROMPT, "depth": DEPTH_PROMPT, "image": ""}
 GUIDANCE: dict[Task, float] = {"text": 9.0, "depth": 9.0, "image": 7.5}
 # The embedded model is small: mild guidance and few steps serve it best.

@@ -22,7 +22,7 @@ QUICK = ("--steps", "10", "--outdir", "out")
 EVERYTHING = tuple(
     word for name in ("sbs", "left", "right", "disparity", "mask") for word in ("--format", name)
 )
-PROMPT = "a red sphere and a yellow cylinder on a wooden floor"
+PROMPT = "a red sphere left of a yellow cylinder on a wooden floor"
 Runner = Callable[..., Outcome]
 
 
