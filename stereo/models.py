@@ -107,6 +107,8 @@ def load_model(
 ) -> "LatentDiffusion":
     """Load Stable Diffusion for a workflow, ready to run.
 
+    On a CPU the process then keeps freed memory for the next step (`stereo.heap`).
+
     Args:
         task: `text` and `image` take 4-channel models, `depth` a depth-conditioned one.
         ckpt: checkpoint; None finds one (`find_checkpoint`).
@@ -121,7 +123,7 @@ def load_model(
         OSError: for one that cannot be read.
     """
     from ldm.checkpoint import load_model as load_checkpoint
-    from stereo.speed import choose_layout
+    from stereo.speed import suit_device
 
     place = choose_device(device)
     dtype = choose_precision(precision, place)
@@ -130,7 +132,7 @@ def load_model(
         path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
     )
     _check_task(model, task, path)
-    choose_layout(model, place)
+    suit_device(model, place)
     model.to(place).requires_grad_(False)
     return model.eval()
 

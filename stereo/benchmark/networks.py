@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ldm.checkpoint import SCHEDULE, build_model, read_config
 from ldm.known_files import ROOT
 from stereo.models import Task, choose_device, choose_precision, load_depth_model, load_model
-from stereo.speed import choose_layout
+from stereo.speed import suit_device
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -58,7 +58,7 @@ def random_model(
     fill_randomly(model, device)
     model.model.to(dtype)
     model.cond_stage_model.to(dtype)
-    choose_layout(model, device)
+    suit_device(model, device)
     return model.eval().requires_grad_(False)
 
 

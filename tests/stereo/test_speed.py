@@ -15,7 +15,7 @@ from stereo.memory import explain_out_of_memory, free_bytes, keep
 from stereo.models import choose_device, choose_precision
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
-from stereo.speed import Shelf, choose_layout, compile_denoiser, offload
+from stereo.speed import Shelf, compile_denoiser, offload, suit_device
 from tests.stereo.conftest import tiny_config
 
 CPU = torch.device("cpu")
@@ -37,15 +37,15 @@ def decoder_weight(model) -> torch.Tensor:
 def test_layouts_are_channels_last_where_that_is_faster(tiny_model):
     cuda = torch.device("cuda")  # only asked what kind of device it is
     lying = copy.deepcopy(tiny_model)
-    choose_layout(lying, cuda)
+    suit_device(lying, cuda)
     assert not channels_last(unet_weight(lying))
     assert not channels_last(decoder_weight(lying))
     lying.model.to(torch.bfloat16)
-    choose_layout(lying, cuda)
+    suit_device(lying, cuda)
     assert channels_last(unet_weight(lying))
     assert not channels_last(decoder_weight(lying))
     lying = copy.deepcopy(tiny_model)
-    choose_layout(lying, CPU)
+    suit_device(lying, CPU)
     assert channels_last(unet_weight(lying))
     assert channels_last(decoder_weight(lying))
 
