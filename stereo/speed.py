@@ -110,10 +110,10 @@ def _warm_up(model: "LatentDiffusion", sampling: "SamplingOptions") -> None:
     unet, factor = model.model.diffusion_model, model.downsample_factor
     side_px = model.image_size * factor
     size = ((sampling.height_px or side_px) // factor, (sampling.width_px or side_px) // factor)
-    batch = sampling.samples * (1 if sampling.guidance_scale == 1 else 2)
-    latents = torch.zeros(batch, unet.in_channels, *size, device=model.device)
-    steps = torch.zeros(batch, dtype=torch.long, device=model.device)
-    context = torch.zeros(batch, TEXT_TOKENS, unet.context_dim, device=model.device)
+    texts = 1 if sampling.guidance_scale == 1 else 2
+    latents = torch.zeros(sampling.samples, unet.in_channels, *size, device=model.device)
+    steps = torch.zeros(len(latents), dtype=torch.long, device=model.device)
+    context = torch.zeros(texts * len(latents), TEXT_TOKENS, unet.context_dim, device=model.device)
     unet(latents, steps, context)
 
 

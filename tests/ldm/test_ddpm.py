@@ -271,6 +271,10 @@ def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool) -> 
             "c_concat: got shape",
         ),
         (
+            {"c_crossattn": [torch.zeros(1, 6, 8)], "c_concat": [torch.zeros(0, 1, 8, 8)]},
+            "c_concat: got shape",
+        ),
+        (
             {"c_crossattn": [torch.zeros(1, 6, 8)], "c_concat": [torch.zeros(1, 2, 8, 8)]},
             r"x: got shape \(1, 6, 8, 8\), expected \(B, 5, h, w\)",
         ),

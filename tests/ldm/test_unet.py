@@ -204,6 +204,8 @@ def test_refuses_what_it_cannot_build(changes: dict, match: str) -> None:
             r"context: got shape .* expected \(2 or a multiple of it, tokens, 8\)",
         ),
         (2, torch.zeros(1, 5, 8), "context: got shape"),
+        (2, torch.zeros(3, 5, 8), "context: got shape"),
+        (2, torch.zeros(0, 5, 8), "context: got shape"),
         (2, None, "context: got None"),
     ],
 )

@@ -71,6 +71,19 @@ def test_compiled_networks_give_the_same_pair_and_compile_once(tiny_model, tiny_
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_the_warm_up_sees_what_the_first_step_sees(tiny_model, tiny_dpt, scale):
+    sampling = replace(FEW, guidance_scale=scale, samples=2)
+    seen: list[list[torch.Size]] = []
+    hook = tiny_model.model.diffusion_model.input_blocks[1].register_forward_hook(
+        lambda module, args, output: seen.append([part.shape for part in (*args, output)])
+    )
+    speed._warm_up(tiny_model, sampling)
+    text_to_stereo(tiny_model, tiny_dpt, "x", sampling=sampling)
+    hook.remove()
+    assert seen[0] == seen[1]
+
+
 def test_without_a_compiler_nothing_changes_and_one_line_says_so(tiny_model, monkeypatch, caplog):
     def fail(model, sampling) -> None:
         raise RuntimeError("no compiler found\nsecond line")

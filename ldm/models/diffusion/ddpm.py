@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ldm.modules.diffusionmodules.util import (
+    can_match_rows,
     extract_into_tensor,
     make_beta_schedule,
     match_rows,
@@ -49,10 +50,10 @@ class DiffusionWrapper(nn.Module):
         context = torch.cat(list(cond["c_crossattn"]), dim=1)
         maps = [values.to(x.dtype) for values in cond.get("c_concat", ())]
         for values in maps:
-            if len(values) % len(x) or values.shape[2:] != x.shape[2:]:
+            if values.shape[2:] != x.shape[2:] or not can_match_rows(x, values):
                 raise ValueError(
-                    f"c_concat: got shape {tuple(values.shape)}, expected the batch and size of "
-                    f"the latents {tuple(x.shape)}"
+                    f"c_concat: got shape {tuple(values.shape)}, expected the size of the latents "
+                    f"{tuple(x.shape)}, and their batch or a multiple of it"
                 )
             x, t = match_rows(x, values), match_rows(t, values)
         return self.diffusion_model(torch.cat([x, *maps], dim=1), t, context=context)

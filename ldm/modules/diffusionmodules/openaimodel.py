@@ -14,7 +14,11 @@ from ldm.modules.diffusionmodules.unet_blocks import (
     build_time_embed,
     plan_levels,
 )
-from ldm.modules.diffusionmodules.util import match_rows, timestep_embedding
+from ldm.modules.diffusionmodules.util import (
+    can_match_rows,
+    match_rows,
+    timestep_embedding,
+)
 from ldm.util import require
 
 
@@ -150,7 +154,6 @@ class UNetModel(nn.Module):
         if (
             context.ndim != 3
             or context.shape[2] != self.context_dim
-            or not len(context)
-            or len(context) % batch
+            or not can_match_rows(x, context)
         ):
             raise ValueError(f"context: got shape {tuple(context.shape)}, expected {expected}")

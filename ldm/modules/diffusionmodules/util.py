@@ -64,6 +64,11 @@ def extract_into_tensor(values: Tensor, t: Tensor, *, ndim: int) -> Tensor:
     return values[t].reshape(-1, *[1] * (ndim - 1))
 
 
+def can_match_rows(x: Tensor, like: Tensor) -> bool:
+    """Return whether `like` has k times the rows of x (see `match_rows`)."""
+    return 0 < len(x) <= len(like) and len(like) % len(x) == 0
+
+
 def match_rows(x: Tensor, like: Tensor) -> Tensor:
     """Repeat all of x (B, ...) until it has the rows of `like` (k*B, ...)."""
     times = len(like) // len(x)
