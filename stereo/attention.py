@@ -10,7 +10,7 @@ cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first atten
 they are the same, and come as one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
@@ -21,10 +21,14 @@ from ldm.modules.attention import BasicTransformerBlock, CrossAttention
 
 Direction = Literal["uni", "bi"]
 SelfAttention = Callable[[Tensor], Tensor]
+Layers = Mapping[str, CrossAttention]
 
 
 def self_attention_layers(unet: nn.Module) -> dict[str, CrossAttention]:
-    """Name the layers that are edited: `attn1` of every transformer block, in calling order."""
+    """Name the layers that are edited: `attn1` of every transformer block, in calling order.
+
+    Walking through a UNet takes milliseconds, so callers do it once for all steps.
+    """
     layers = {
         f"{name}.attn1": block.attn1
         for name, block in unet.named_modules()
@@ -36,7 +40,7 @@ def self_attention_layers(unet: nn.Module) -> dict[str, CrossAttention]:
 
 
 @contextmanager
-def share_attention(unet: nn.Module, direction: Direction, samples: int) -> Iterator[None]:
+def share_attention(layers: Layers, direction: Direction, samples: int) -> Iterator[None]:
     """Let both views of a joint batch attend to the left view (`uni`) or to both (`bi`).
 
     `uni`: queries of both views, keys and values of the left one: the left view is what it would
@@ -55,12 +59,12 @@ def share_attention(unet: nn.Module, direction: Direction, samples: int) -> Iter
 
         return forward
 
-    with _swap_forward(unet, edited):
+    with _swap_forward(layers, edited):
         yield
 
 
 @contextmanager
-def record_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None]:
+def record_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]:
     """Keep what each self-attention layer is given in `store`, by layer name.
 
     The layer's input is the cheapest exact form: keys and values would take twice the memory.
@@ -73,12 +77,12 @@ def record_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None
 
         return forward
 
-    with _swap_forward(unet, edited):
+    with _swap_forward(layers, edited):
         yield
 
 
 @contextmanager
-def replay_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None]:
+def replay_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]:
     """Let a right view alone attend to the left view recorded in `store` (`uni`, exactly).
 
     What was recorded may lie in the CPU's memory (`stereo.memory.keep`).
@@ -90,16 +94,15 @@ def replay_attention(unet: nn.Module, store: dict[str, Tensor]) -> Iterator[None
 
         return forward
 
-    with _swap_forward(unet, edited):
+    with _swap_forward(layers, edited):
         yield
 
 
 @contextmanager
 def _swap_forward(
-    unet: nn.Module, edited: Callable[[str, Callable[..., Tensor]], SelfAttention]
+    layers: Layers, edited: Callable[[str, Callable[..., Tensor]], SelfAttention]
 ) -> Iterator[None]:
     """Shadow the layers' `forward` by instance attributes; take them away on exit, always."""
-    layers = self_attention_layers(unet)
     before = {name: vars(layer).get("forward") for name, layer in layers.items()}
     try:
         for name, layer in layers.items():

@@ -87,7 +87,7 @@ def denoise_guided(
     right, foreseen = guide.at(alphas[run.total - 1 - first]), None
     for index in range(first, run.total):
         store = left_attention(run, branch, index) if share else None
-        with replay_attention(run.unet, store) if store is not None else nullcontext():
+        with replay_attention(run.self_attention, store) if store is not None else nullcontext():
             right, predicted = run.step(right, index, ("right",))
         foreseen = predicted if foreseen is None else foreseen
         if renoised:

@@ -9,13 +9,20 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.guidance import Guidance
-from stereo.attention import record_attention, replay_attention, share_attention
+from ldm.modules.attention import CrossAttention
+from stereo.attention import (
+    record_attention,
+    replay_attention,
+    self_attention_layers,
+    share_attention,
+)
 from stereo.conditioning import Conditioning, View
 from stereo.memory import keep
 from stereo.options import StereoOptions
@@ -66,8 +73,13 @@ class Denoiser:
 
     @property
     def unet(self) -> torch.nn.Module:
-        """Return the network whose attention is edited."""
+        """Return the network."""
         return self.sampler.model.model.diffusion_model
+
+    @cached_property
+    def self_attention(self) -> dict[str, CrossAttention]:
+        """Return the layers of the network that the attention edit swaps."""
+        return self_attention_layers(self.unet)
 
     def step(self, latents: Tensor, index: int, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
         """Advance latents (views * n, C, h, w) by DDIM step `index` (0-based, in order of time)."""
@@ -129,7 +141,7 @@ def denoise_left(
     for index in range(run.total if stop is None else min(stop, run.total)):
         store: Attention = {}
         recording = record_after is not None and index > record_after
-        with record_attention(run.unet, store) if recording else nullcontext():
+        with record_attention(run.self_attention, store) if recording else nullcontext():
             latents, predicted = run.step(latents, index, ("trunk",))
         branch.latents.append(latents)
         if recording:
@@ -145,7 +157,7 @@ def left_attention(run: Denoiser, branch: LeftBranch, index: int) -> Attention:
     if index in branch.attention:
         return branch.attention[index]
     store: Attention = {}
-    with record_attention(run.unet, store):
+    with record_attention(run.self_attention, store):
         run.step(branch.latents[index - 1], index, ("left",))
     return store
 
@@ -170,7 +182,7 @@ def denoise_right(
     _, right, valid = plan.split(branch.latents[steps.shift], hole_noise)
     for index in range(steps.shift + 1, run.total):
         store = left_attention(run, branch, index) if share else None
-        with replay_attention(run.unet, store) if store is not None else nullcontext():
+        with replay_attention(run.self_attention, store) if store is not None else nullcontext():
             right, predicted = run.step(right, index, ("right",))
         if index in steps.refresh:
             right = plan.reapply(branch.latents[index], right, valid)
@@ -224,4 +236,4 @@ def denoise_apart(
 def _shared(run: Denoiser, options: StereoOptions, samples: int) -> AbstractContextManager[None]:
     if not options.shared_attention:
         return nullcontext()
-    return share_attention(run.unet, options.direction, samples)
+    return share_attention(run.self_attention, options.direction, samples)

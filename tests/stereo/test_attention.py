@@ -6,7 +6,12 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
-from stereo.attention import record_attention, replay_attention, share_attention
+from stereo.attention import (
+    record_attention,
+    replay_attention,
+    self_attention_layers,
+    share_attention,
+)
 from tests.golden.models import filled_model
 
 
@@ -35,15 +40,15 @@ def test_edit_equals_the_published_editor(golden, case, direction):
     tokens = torch.cat([q, k, v], dim=-1)
     with torch.no_grad():
         before = block.attn1(tokens)
-        with share_attention(block_holder(block), direction, samples):
+        with share_attention(layers_of(block), direction, samples):
             after = block.attn1(tokens)
     expected = {part: stored[f"{direction}_{part}_self"] for part in ("before", "after")}
     torch.testing.assert_close(before, expected["before"], atol=1e-5, rtol=0)
     torch.testing.assert_close(after, expected["after"], atol=1e-5, rtol=0)
 
 
-def block_holder(block: BasicTransformerBlock) -> nn.Module:
-    return nn.ModuleDict({"block": block})
+def layers_of(block: BasicTransformerBlock) -> dict[str, CrossAttention]:
+    return self_attention_layers(nn.ModuleDict({"block": block}))
 
 
 @pytest.mark.parametrize("case", ["g09b_patched_unet", "g09b_patched_unet_sd1_n2"])
@@ -59,7 +64,7 @@ def test_edited_unet_equals_the_published_patch(golden, case):
 
     torch.testing.assert_close(run(), stored["plain"], atol=5e-5, rtol=0)
     for direction in ("uni", "bi"):
-        with share_attention(unet, direction, samples):
+        with share_attention(self_attention_layers(unet), direction, samples):
             edited = run()
         torch.testing.assert_close(edited, stored[f"{direction}_after"], atol=5e-5, rtol=0)
     torch.testing.assert_close(run(), stored["plain"], atol=5e-5, rtol=0)
@@ -70,9 +75,9 @@ def test_two_tokens_attend_as_defined():
     block = selector(1, 1)
     left, right = torch.tensor([0.3, 0.7, 5.0]), torch.tensor([0.9, -0.4, 11.0])
     tokens = torch.stack([left, right]).unsqueeze(1)  # (2 views, 1 token, q|k|v)
-    with torch.no_grad(), share_attention(block_holder(block), "uni", 1):
+    with torch.no_grad(), share_attention(layers_of(block), "uni", 1):
         assert block.attn1(tokens).flatten().tolist() == pytest.approx([5.0, 5.0])
-    with torch.no_grad(), share_attention(block_holder(block), "bi", 1):
+    with torch.no_grad(), share_attention(layers_of(block), "bi", 1):
         out = block.attn1(tokens).flatten()
     for query, value in ((0.3, out[0]), (0.9, out[1])):
         share = torch.softmax(query * torch.tensor([0.7, -0.4]), 0)
@@ -86,7 +91,7 @@ def test_equal_views_are_what_one_view_is_alone():
     with torch.no_grad():
         alone = block.attn1(view)
         for direction in ("uni", "bi"):
-            with share_attention(block_holder(block), direction, 3):
+            with share_attention(layers_of(block), direction, 3):
                 both = block.attn1(torch.cat([view, view]))
             torch.testing.assert_close(both, torch.cat([alone, alone]), atol=1e-6, rtol=0)
 
@@ -97,13 +102,13 @@ def test_replay_equals_the_joint_run():
     left, right, context = torch.randn(2, 10, 32), torch.randn(2, 10, 32), torch.randn(2, 5, 16)
     store: dict[str, Tensor] = {}
     with torch.no_grad():
-        with share_attention(block_holder(block), "uni", 1):
+        with share_attention(layers_of(block), "uni", 1):
             # Two guidance branches of one sample: uncond L, uncond R, cond L, cond R.
             tokens = torch.stack([left, right], 1).flatten(0, 1)
             joint = block(tokens, torch.stack([context, context], 1).flatten(0, 1))
-        with record_attention(block_holder(block), store):
+        with record_attention(layers_of(block), store):
             alone = block(left, context)
-        with replay_attention(block_holder(block), store):
+        with replay_attention(layers_of(block), store):
             replayed = block(right, context)
     torch.testing.assert_close(joint[0::2], alone, atol=1e-6, rtol=0)
     torch.testing.assert_close(joint[1::2], replayed, atol=1e-6, rtol=0)
@@ -111,8 +116,8 @@ def test_replay_equals_the_joint_run():
 
 def test_everything_is_restored_even_after_an_error():
     block = BasicTransformerBlock(32, 4, d_head=8)
-    holder = block_holder(block)
-    with pytest.raises(RuntimeError, match="step failed"), share_attention(holder, "uni", 1):
+    layers = layers_of(block)
+    with pytest.raises(RuntimeError, match="step failed"), share_attention(layers, "uni", 1):
         assert "forward" in vars(block.attn1)
         assert "forward" not in vars(block.attn2)
         raise RuntimeError("step failed")
@@ -122,8 +127,7 @@ def test_everything_is_restored_even_after_an_error():
 
 def test_unknown_direction_and_a_network_without_attention_are_refused():
     with pytest.raises(ValueError, match="direction: got 'both'"):
-        with share_attention(block_holder(BasicTransformerBlock(32, 4, d_head=8)), "both", 1):
+        with share_attention(layers_of(BasicTransformerBlock(32, 4, d_head=8)), "both", 1):
             pass
     with pytest.raises(ValueError, match="unet: has no BasicTransformerBlock"):
-        with share_attention(nn.Linear(2, 2), "uni", 1):
-            pass
+        self_attention_layers(nn.Linear(2, 2))
