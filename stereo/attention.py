@@ -1,9 +1,9 @@
 """The self-attention edit: the right view looks at the left view's keys and values (Sec. 3.3).
 
 In the manner of MasaCtrl, `CrossAttention.forward` of every *self*-attention layer is swapped for
-one that hands the layer other tokens to look at. The attention arithmetic itself stays the
-layer's own, so each edit is a change of context and nothing is computed twice. Which step it is
-never matters here: the sampler enters these contexts for exactly the steps that want them.
+one that hands the layer something else to look at. The attention arithmetic itself stays the
+layer's own, so nothing is computed twice. Which step it is never matters here: the sampler enters
+these contexts for exactly the steps that want them.
 
 Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
 cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first attention to the prompt
@@ -22,6 +22,9 @@ from ldm.modules.attention import BasicTransformerBlock, CrossAttention
 Direction = Literal["uni", "bi"]
 SelfAttention = Callable[[Tensor], Tensor]
 Layers = Mapping[str, CrossAttention]
+# What each layer of a left view was given and made of it: (tokens, key, value), or as little of it
+# as a right view needs to look at, (key, value) or (tokens,).
+Attention = dict[str, tuple[Tensor, ...]]
 
 
 def self_attention_layers(unet: nn.Module) -> dict[str, CrossAttention]:
@@ -49,12 +52,12 @@ def share_attention(layers: Layers, direction: Direction, samples: int) -> Itera
     if direction not in ("uni", "bi"):
         raise ValueError(f"direction: got {direction!r}, expected 'uni' or 'bi'")
 
-    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+    def edited(name: str, layer: CrossAttention) -> SelfAttention:
         def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
             # One long sequence per pair: the keys and values of a view are projected once.
             pair = rearrange(tokens, "(g v n) t c -> (g n) (v t) c", v=2, n=samples)
             left = pair[:, : tokens.shape[1]]
-            out = attend(pair, context=left if direction == "uni" else pair)
+            out = layer.attend(pair, *layer.keys_values(left if direction == "uni" else pair))
             return rearrange(out, "(g n) (v t) c -> (g v n) t c", v=2, n=samples)
 
         return forward
@@ -64,16 +67,14 @@ def share_attention(layers: Layers, direction: Direction, samples: int) -> Itera
 
 
 @contextmanager
-def record_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]:
-    """Keep what each self-attention layer is given in `store`, by layer name.
+def record_attention(layers: Layers, store: Attention) -> Iterator[None]:
+    """Keep what each self-attention layer is given and makes of it in `store`, by layer name."""
 
-    The layer's input is the cheapest exact form: keys and values would take twice the memory.
-    """
-
-    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+    def edited(name: str, layer: CrossAttention) -> SelfAttention:
         def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
-            store[name] = tokens
-            return attend(tokens)
+            key, value = layer.keys_values(tokens)
+            store[name] = (tokens, key, value)
+            return layer.attend(tokens, key, value)
 
         return forward
 
@@ -82,15 +83,19 @@ def record_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]
 
 
 @contextmanager
-def replay_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]:
+def replay_attention(layers: Layers, store: Attention) -> Iterator[None]:
     """Let a right view alone attend to the left view recorded in `store` (`uni`, exactly).
 
-    What was recorded may lie in the CPU's memory (`stereo.memory.keep`).
+    Tokens may lie in the CPU's memory (`stereo.memory.keep`).
     """
 
-    def edited(name: str, attend: Callable[..., Tensor]) -> SelfAttention:
+    def edited(name: str, layer: CrossAttention) -> SelfAttention:
         def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
-            return attend(tokens, context=store[name].to(tokens.device, non_blocking=True))
+            *given, last = store[name]
+            if given:
+                return layer.attend(tokens, given[-1], last)
+            left = last.to(tokens.device, non_blocking=True)
+            return layer.attend(tokens, *layer.keys_values(left))
 
         return forward
 
@@ -100,13 +105,13 @@ def replay_attention(layers: Layers, store: dict[str, Tensor]) -> Iterator[None]
 
 @contextmanager
 def _swap_forward(
-    layers: Layers, edited: Callable[[str, Callable[..., Tensor]], SelfAttention]
+    layers: Layers, edited: Callable[[str, CrossAttention], SelfAttention]
 ) -> Iterator[None]:
     """Shadow the layers' `forward` by instance attributes; take them away on exit, always."""
     before = {name: vars(layer).get("forward") for name, layer in layers.items()}
     try:
         for name, layer in layers.items():
-            layer.forward = edited(name, layer.forward)
+            layer.forward = edited(name, layer)
         yield
     finally:
         for name, layer in layers.items():

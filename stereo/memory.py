@@ -1,6 +1,6 @@
 """Memory: what is free, and a line that helps when it was not enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +10,15 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.attention import Attention
     from stereo.options import SamplingOptions
 
 MEMORY_FILE = Path("/proc/meminfo")
 WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 GIB = 2**30
-# Left free on a GPU when tensors are kept for later: the autoencoder and depth network need it.
-KEPT_FREE = 2 * GIB
+# Left free when a view's attention is kept: the autoencoder and depth network need it, and on a CPU
+# other programs.
+KEPT_FREE = {"cuda": 2 * GIB, "cpu": 4 * GIB}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -79,19 +81,26 @@ def _help(device: torch.device, sampling: "SamplingOptions", flag: str) -> list[
     return [*fewer, "--precision fp16", "--offload", smaller]
 
 
-def keep(store: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors as they are, or in the CPU's pinned memory where a GPU has no room for them.
+def keep(store: "Attention") -> "Attention":
+    """Return the part of one step's attention that a right view needs, as far as there is room.
 
-    Copies are queued on the current stream, so later work there finds them finished.
+    Keys and values where they fit; else the tokens, of half the size, out of which they are made
+    again; and those in the CPU's pinned memory where a GPU has no room for them either. Copies are
+    queued on the current stream, so later work there finds them finished.
     """
-    device = next(iter(store.values())).device
-    if device.type != "cuda":
-        return store
-    needed = sum(values.nbytes for values in store.values())
+    device = next(iter(store.values()))[0].device
+    if _has_room(device, [tensor for _, *key_value in store.values() for tensor in key_value]):
+        return {name: (key, value) for name, (_, key, value) in store.items()}
+    tokens = {name: seen[0] for name, seen in store.items()}
+    if device.type == "cuda" and not _has_room(device, tokens.values()):
+        tokens = {name: _pinned(values) for name, values in tokens.items()}
+    return {name: (values,) for name, values in tokens.items()}
+
+
+def _has_room(device: torch.device, tensors: Iterable[Tensor]) -> bool:
     free = free_bytes(device)
-    if free is None or free - needed > KEPT_FREE:
-        return store
-    return {name: _pinned(values) for name, values in store.items()}
+    needed = sum(values.nbytes for values in tensors)
+    return free is not None and free - needed > KEPT_FREE.get(device.type, 0)
 
 
 def _pinned(values: Tensor) -> Tensor:

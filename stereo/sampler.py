@@ -18,6 +18,7 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.guidance import Guidance
 from ldm.modules.attention import CrossAttention
 from stereo.attention import (
+    Attention,
     record_attention,
     replay_attention,
     self_attention_layers,
@@ -29,8 +30,6 @@ from stereo.options import StereoOptions
 from stereo.plan import LatentShift, ShiftSteps
 
 log = logging.getLogger(__name__)
-
-Attention = dict[str, Tensor]
 
 # Noise added at a step comes from a seed of its own, beyond all start seeds.
 STEP_SEED_STRIDE = 2**32
@@ -125,8 +124,8 @@ class LeftBranch:
 
     def attention_bytes(self) -> int:
         """Return the size of what was recorded for the right view."""
-        tensors = [t for store in self.attention.values() for t in store.values()]
-        return sum(t.numel() * t.element_size() for t in tensors)
+        kept = [t for store in self.attention.values() for seen in store.values() for t in seen]
+        return sum(t.nbytes for t in kept)
 
 
 def denoise_left(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
 from stereo.heap import hold_freed_memory
+from stereo.packed import pack_convolutions, unpack_convolutions
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -41,17 +42,19 @@ def prepare(
 
 
 def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
-    """Lay convolutions out channels-last where `device` is faster with it, and hold its memory.
+    """Lay convolutions out as `device` is fastest with, and hold a CPU's memory.
 
-    Those are the UNet's in half precision, as tensor cores work on that layout, and on a CPU all:
-    the autoencoder decodes in 10 to 25 % less time, a narrow UNet takes 10 to 15 % less
+    On a GPU the UNet's are channels-last in half precision, as tensor cores work on that layout.
+    On a CPU the UNet's are packed, and the autoencoder's, which run few times, channels-last
     (docs/benchmarks.md).
     """
-    if device.type == "cpu" or model.dtype in HALF:
-        model.model.diffusion_model.to(memory_format=torch.channels_last)
+    unet = model.model.diffusion_model
     if device.type == "cpu":
+        pack_convolutions(unet)
         model.first_stage_model.to(memory_format=torch.channels_last)
         hold_freed_memory()
+    elif model.dtype in HALF:
+        unet.to(memory_format=torch.channels_last)
 
 
 def compile_denoiser(
@@ -66,11 +69,16 @@ def compile_denoiser(
     log.info("compiling the denoiser; this takes minutes, once per size and precision")
     start = time.perf_counter()
     unet = model.model.diffusion_model
+    packed = unpack_convolutions(unet)  # which the compiler sees nothing in
+    if packed:
+        unet.to(memory_format=torch.channels_last)
     try:
         _compile_parts(unet, backend)
         _warm_up(model, sampling)
     except (RuntimeError, OSError, ImportError) as error:
         _undo_compilation(unet)
+        if packed:
+            pack_convolutions(unet)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         log.warning("compile: not possible on this machine, going on without (%s)", reason)
         return False
@@ -87,9 +95,10 @@ def _compile_parts(unet: nn.Module, backend: str) -> None:
         if isinstance(module, ResBlock | FeedForward):
             module.compile(backend=backend)
         elif isinstance(module, BasicTransformerBlock):
-            # `forward` itself, as the attention edit calls that and not the module.
+            # Not `forward`, which the attention edit swaps; these two it calls.
             for layer in (module.attn1, module.attn2):
-                layer.forward = torch.compile(layer.forward, backend=backend)
+                layer.keys_values = torch.compile(layer.keys_values, backend=backend)
+                layer.attend = torch.compile(layer.attend, backend=backend)
 
 
 def _undo_compilation(unet: nn.Module) -> None:
@@ -100,7 +109,8 @@ def _undo_compilation(unet: nn.Module) -> None:
             module._compiled_call_impl = None
         elif isinstance(module, BasicTransformerBlock):
             for layer in (module.attn1, module.attn2):
-                vars(layer).pop("forward", None)
+                vars(layer).pop("keys_values", None)
+                vars(layer).pop("attend", None)
     torch._dynamo.reset()
 
 

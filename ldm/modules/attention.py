@@ -58,11 +58,15 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Map tokens (B, N, query_dim) and a context (B, M, context_dim) to (B, N, query_dim)."""
-        context = x if context is None else context
-        query, key, value = (
-            self.split_heads(tokens)
-            for tokens in (self.to_q(x), self.to_k(context), self.to_v(context))
-        )
+        return self.attend(x, *self.keys_values(x if context is None else context))
+
+    def keys_values(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Project a context (B, M, context_dim) to keys and values (B, heads, M, dim_head)."""
+        return self.split_heads(self.to_k(context)), self.split_heads(self.to_v(context))
+
+    def attend(self, x: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Let tokens (B, N, query_dim) look at keys and values (B, heads, M, dim_head)."""
+        query = self.split_heads(self.to_q(x))
         attended = F.scaled_dot_product_attention(query, key, value)
         return self.to_out(attended.transpose(1, 2).flatten(2))
 

@@ -11,9 +11,10 @@ from torch import nn
 
 from ldm.modules.diffusionmodules import model as autoencoder_parts
 from stereo import speed
-from stereo.memory import explain_out_of_memory, free_bytes, keep
+from stereo.memory import KEPT_FREE, explain_out_of_memory, free_bytes, keep
 from stereo.models import choose_device, choose_precision
 from stereo.options import SamplingOptions
+from stereo.packed import PackedConv2d
 from stereo.pipelines import text_to_stereo
 from stereo.speed import Shelf, compile_denoiser, offload, suit_device
 from tests.stereo.conftest import tiny_config
@@ -46,8 +47,19 @@ def test_layouts_are_channels_last_where_that_is_faster(tiny_model):
     assert not channels_last(decoder_weight(lying))
     lying = copy.deepcopy(tiny_model)
     suit_device(lying, CPU)
-    assert channels_last(unet_weight(lying))
+    assert isinstance(lying.model.diffusion_model.input_blocks[1][0].in_layers[2], PackedConv2d)
     assert channels_last(decoder_weight(lying))
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_suited_network_gives_the_same_pair(tiny_model, tiny_dpt, scale):
+    suited, sampling = copy.deepcopy(tiny_model), replace(FEW, guidance_scale=scale)
+    suit_device(suited, CPU)
+    plain, fast = (
+        text_to_stereo(model, tiny_dpt, "x", sampling=sampling)[0] for model in (tiny_model, suited)
+    )
+    for eye in ("left", "right"):
+        assert np.abs(getattr(plain, eye).astype(int) - getattr(fast, eye)).max() <= 1
 
 
 @pytest.mark.slow
@@ -153,16 +165,29 @@ def test_offloaded_networks_give_the_same_pair():
 
 @pytest.mark.gpu
 def test_what_does_not_fit_is_kept_in_pinned_memory(monkeypatch):
-    store = {"layer": torch.randn(2, 3, device="cuda")}
-    assert keep(store)["layer"] is store["layer"]
+    store = {"layer": tuple(torch.randn(3, 2, 3, device="cuda"))}
+    assert [id(kept) for kept in keep(store)["layer"]] == [id(seen) for seen in store["layer"][1:]]
     monkeypatch.setattr("stereo.memory.free_bytes", lambda device: 0)
+    (kept,) = keep(store)["layer"]
+    assert kept.is_pinned() and torch.equal(kept.to("cuda"), store["layer"][0])
+
+
+@pytest.mark.parametrize("spare_bytes, form", [(1, (1, 2)), (0, (0,)), (None, (0,))])
+def test_keys_and_values_are_kept_where_there_is_room_else_tokens(monkeypatch, spare_bytes, form):
+    store = {"layer": tuple(torch.randn(3, 2, 3))}
+    needed = sum(values.nbytes for values in store["layer"][1:])
+    free = None if spare_bytes is None else KEPT_FREE["cpu"] + needed + spare_bytes
+    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: free)
     kept = keep(store)["layer"]
-    assert kept.is_pinned() and torch.equal(kept.to("cuda"), store["layer"])
+    assert [id(values) for values in kept] == [id(store["layer"][k]) for k in form]
 
 
-def test_on_a_cpu_everything_is_kept_as_it_is():
-    store = {"layer": torch.zeros(2)}
-    assert keep(store) is store
+@pytest.mark.parametrize("free_bytes", [0, 2**50])
+def test_pairs_are_the_same_in_either_form(tiny_model, tiny_dpt, monkeypatch, free_bytes):
+    expected = text_to_stereo(tiny_model, tiny_dpt, "x", sampling=FEW)[0]
+    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: free_bytes)
+    found = text_to_stereo(tiny_model, tiny_dpt, "x", sampling=FEW)[0]
+    assert np.array_equal(found.right, expected.right)
 
 
 @pytest.mark.parametrize(

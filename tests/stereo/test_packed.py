@@ -1,0 +1,88 @@
+"""Packed convolutions: what `nn.Conv2d` gives, whatever happens to the weights."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from stereo.packed import PackedConv2d, pack_convolutions, unpack_convolutions
+
+
+def small_network() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(6, 10, 3, padding=1), nn.SiLU(), nn.Conv2d(10, 4, 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    channels=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    kernel=st.sampled_from([1, 3]),
+    stride=st.integers(1, 2),
+    bias=st.booleans(),
+    shape=st.tuples(st.integers(1, 3), st.integers(3, 20), st.integers(3, 20)),
+    last=st.booleans(),
+)
+def test_packed_gives_the_same(channels, kernel, stride, bias, shape, last):
+    layer = nn.Conv2d(*channels, kernel, stride, kernel // 2, bias=bias)
+    batch, height, width = shape
+    x = torch.randn(batch, channels[0], height, width)
+    if last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    expected = layer(x)
+    pack_convolutions(layer)
+    assert isinstance(layer, PackedConv2d)
+    with torch.no_grad():
+        found = layer(x)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_gradients_flow_as_before():
+    network, x = small_network(), torch.randn(1, 6, 5, 5)
+    x.requires_grad_(True)
+    (expected,) = torch.autograd.grad(network(x).square().sum(), x)
+    pack_convolutions(network)
+    (found,) = torch.autograd.grad(network(x).square().sum(), x)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("change", ["in place", "loaded", "assigned", "precision", "copied"])
+@torch.no_grad()
+def test_changed_weights_count(change):
+    network, other, x = small_network(), small_network(), torch.randn(1, 6, 5, 5)
+    for weight in other.parameters():
+        weight.mul_(2)
+    pack_convolutions(network)
+    network(x)
+    if change == "in place":
+        for weight in network.parameters():
+            weight.mul_(2)
+    elif change == "precision":
+        network, other, x = network.double(), other.double(), x.double()
+    elif change == "copied":
+        network = copy.deepcopy(network)
+    if change != "in place":
+        network.load_state_dict(other.state_dict(), assign=change == "assigned")
+    torch.testing.assert_close(network(x), other(x), atol=1e-5, rtol=1e-5)
+
+
+def test_unpacked_is_what_it_was():
+    network = small_network()
+    before, x = network.state_dict(), torch.randn(1, 6, 5, 5)
+    expected = network(x)
+    pack_convolutions(network)
+    assert network.state_dict().keys() == before.keys()
+    assert unpack_convolutions(network)
+    assert not unpack_convolutions(network)
+    assert [type(layer) for layer in network] == [nn.Conv2d, nn.SiLU, nn.Conv2d]
+    assert torch.equal(network(x), expected)
+
+
+def test_without_onednn_nothing_changes(monkeypatch):
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    network = small_network()
+    pack_convolutions(network)
+    assert type(network[0]) is nn.Conv2d
