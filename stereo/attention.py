@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
+import torch
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -91,16 +92,20 @@ def replay_attention(layers: Layers, store: Attention) -> Iterator[None]:
 
     def edited(name: str, layer: CrossAttention) -> SelfAttention:
         def forward(tokens: Tensor, context: Tensor | None = None) -> Tensor:
-            *given, last = store[name]
-            if given:
-                return layer.attend(tokens, given[-1], last)
-            left = last.to(tokens.device, non_blocking=True)
-            return layer.attend(tokens, *layer.keys_values(left))
+            return layer.attend(tokens, *_left_keys_values(layer, store[name], tokens.device))
 
         return forward
 
     with _swap_forward(layers, edited):
         yield
+
+
+def _left_keys_values(
+    layer: CrossAttention, seen: tuple[Tensor, ...], device: torch.device
+) -> tuple[Tensor, Tensor]:
+    if len(seen) == 1:
+        return layer.keys_values(seen[0].to(device, non_blocking=True))
+    return seen[-2], seen[-1]
 
 
 @contextmanager

@@ -18,7 +18,7 @@ WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 GIB = 2**30
 # Left free when a view's attention is kept: the autoencoder and depth network need it, and on a CPU
 # other programs.
-KEPT_FREE = {"cuda": 2 * GIB, "cpu": 4 * GIB}
+KEPT_FREE = {"cuda": 2 * GIB, "cpu": 8 * GIB}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
