@@ -1,8 +1,8 @@
-"""Convolutions on a CPU, with weights laid out once as oneDNN computes on them.
+"""Layers on a CPU, with weights laid out once as oneDNN computes on them.
 
-PyTorch hands oneDNN the weights as they lie, so every call of a network lays all of them out
-anew: 5 to 7 % of a denoising step (docs/benchmarks.md). The two functions that pack them are those
-that TorchInductor calls in compiled networks.
+PyTorch hands oneDNN a convolution's weights as they lie, so every call of a network lays all of
+them out anew; and it gives float32 matrix products to MKL, which on AMD processors takes twice as
+long (docs/benchmarks.md). The functions used here are what TorchInductor compiles to.
 """
 
 from dataclasses import dataclass
@@ -16,68 +16,90 @@ PACKABLE = (torch.float32, torch.bfloat16)
 
 @dataclass(frozen=True)
 class Packing:
-    """A convolution's packed weights, and what they were packed from."""
+    """A layer's packed weights, and what they were packed from."""
 
     weight: Tensor
     source: tuple[int, int, torch.dtype]
 
+    def holds_for(self, weight: Tensor) -> bool:
+        """Return whether a layer of this weight may use it: not for gradients, nor once changed."""
+        return not torch.is_grad_enabled() and self.source == _source(weight)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> "Packing":
-        """Return itself: a copied layer has weights of its own, which it computes with."""
+        """Return itself: a copied layer has a weight of its own, which it computes with."""
         return self
 
 
 class PackedConv2d(nn.Conv2d):
-    """A convolution that runs on packed weights, channels-last.
-
-    Parameters stay what they are: with gradients, and once its weight was changed or moved, the
-    layer computes with that.
-    """
+    """A convolution that runs channels-last and, where its packing holds, on packed weights."""
 
     packing: Packing
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name of nn.Conv2d)
         """Map (B, C, h, w) as `nn.Conv2d` does."""
         x = input.contiguous(memory_format=torch.channels_last)
-        if torch.is_grad_enabled() or self.packing.source != _source(self.weight):
+        if not self.packing.holds_for(self.weight):
             return super().forward(x)
-        return torch.ops.mkldnn._convolution_pointwise(
+        return torch.ops.mkldnn._convolution_pointwise.default(
             x, self.packing.weight, self.bias, *_shape(self), "none", [], ""
         )
 
 
-def pack_convolutions(network: nn.Module) -> None:
-    """Let the 2D convolutions of a network on the CPU run on packed weights.
+class PackedLinear(nn.Linear):
+    """A linear layer that runs on packed weights where its packing holds."""
 
-    Does nothing where this PyTorch cannot.
+    packing: Packing
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name of nn.Linear)
+        """Map (..., in_features) as `nn.Linear` does; rows (B, in_features) are too few to gain."""
+        if input.ndim < 3 or not self.packing.holds_for(self.weight):
+            return super().forward(input)
+        return torch.ops.mkldnn._linear_pointwise.default(
+            input, self.packing.weight, self.bias, "none", [], ""
+        )
+
+
+PACKED = {nn.Conv2d: PackedConv2d, nn.Linear: PackedLinear}
+
+
+def pack(network: nn.Module) -> None:
+    """Let the convolutions and linear layers of a network on the CPU run on packed weights.
+
+    Parameters stay what they are. Does nothing where this PyTorch cannot.
     """
-    if not (
-        torch.backends.mkldnn.is_available()
-        and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-        and hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight")
+    if not torch.backends.mkldnn.is_available() or not hasattr(
+        torch.ops.mkldnn, "_linear_pointwise"
     ):
         return
     for layer in network.modules():
         # Not of a subclass, which may compute something else.
-        if type(layer) is nn.Conv2d and layer.weight.dtype in PACKABLE:
+        if type(layer) in PACKED and layer.weight.dtype in PACKABLE and _is_plain(layer):
             _pack(layer)
 
 
-def unpack_convolutions(network: nn.Module) -> bool:
-    """Undo `pack_convolutions`; returns whether there was anything to undo."""
-    packed = [layer for layer in network.modules() if isinstance(layer, PackedConv2d)]
+def unpack(network: nn.Module) -> bool:
+    """Undo `pack`; returns whether there was anything to undo."""
+    packed = [layer for layer in network.modules() if isinstance(layer, tuple(PACKED.values()))]
     for layer in packed:
         del layer.packing
-        layer.__class__ = nn.Conv2d
+        layer.__class__ = type(layer).__base__
     return bool(packed)
 
 
-def _pack(layer: nn.Conv2d) -> None:
-    if isinstance(layer.padding, str) or layer.padding_mode != "zeros":
-        return
+def _is_plain(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.Linear):
+        return True
+    return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+
+
+def _pack(layer: nn.Conv2d | nn.Linear) -> None:
     weight = layer.weight.detach()
-    packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *_shape(layer))
-    layer.__class__ = PackedConv2d
+    if isinstance(layer, nn.Linear):
+        packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+    else:
+        packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *_shape(layer))
     layer.packing = Packing(packed, _source(layer.weight))
+    layer.__class__ = PACKED[type(layer)]
 
 
 def _shape(layer: nn.Conv2d) -> tuple[Any, Any, Any, int]:

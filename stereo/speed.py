@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
 from stereo.heap import hold_freed_memory
-from stereo.packed import pack_convolutions, unpack_convolutions
+from stereo.packed import pack, unpack
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -42,15 +42,15 @@ def prepare(
 
 
 def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
-    """Lay convolutions out as `device` is fastest with, and hold a CPU's memory.
+    """Lay weights out as `device` is fastest with, and hold a CPU's memory.
 
-    On a GPU the UNet's are channels-last in half precision, as tensor cores work on that layout.
-    On a CPU the UNet's are packed, and the autoencoder's, which run few times, channels-last
-    (docs/benchmarks.md).
+    On a GPU the UNet's convolutions are channels-last in half precision, as tensor cores work on
+    that layout. On a CPU the UNet is packed, and the autoencoder, which runs few times,
+    channels-last (docs/benchmarks.md).
     """
     unet = model.model.diffusion_model
     if device.type == "cpu":
-        pack_convolutions(unet)
+        pack(unet)
         model.first_stage_model.to(memory_format=torch.channels_last)
         hold_freed_memory()
     elif model.dtype in HALF:
@@ -69,7 +69,7 @@ def compile_denoiser(
     log.info("compiling the denoiser; this takes minutes, once per size and precision")
     start = time.perf_counter()
     unet = model.model.diffusion_model
-    packed = unpack_convolutions(unet)  # which the compiler sees nothing in
+    packed = unpack(unet)  # which the compiler sees nothing in
     if packed:
         unet.to(memory_format=torch.channels_last)
     try:
@@ -78,7 +78,7 @@ def compile_denoiser(
     except (RuntimeError, OSError, ImportError) as error:
         _undo_compilation(unet)
         if packed:
-            pack_convolutions(unet)
+            pack(unet)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         log.warning("compile: not possible on this machine, going on without (%s)", reason)
         return False

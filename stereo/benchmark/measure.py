@@ -159,7 +159,7 @@ def count_flop(work: Callable[[], object]) -> int:
     """Return the FLOP of matrix products and convolutions in `work`."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    # Packed convolutions, which the counter does not know, are plain ones with gradients on.
+    # Packed layers, which the counter does not know, are plain ones with gradients on.
     with torch.enable_grad(), FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops()

@@ -1,4 +1,4 @@
-"""Packed convolutions: what `nn.Conv2d` gives, whatever happens to the weights."""
+"""Packed layers give what `nn.Conv2d` and `nn.Linear` give, whatever happens to the weights."""
 
 import copy
 
@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stereo.packed import PackedConv2d, pack_convolutions, unpack_convolutions
+from stereo.packed import PackedConv2d, PackedLinear, pack, unpack
 
 
 def small_network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(6, 10, 3, padding=1), nn.SiLU(), nn.Conv2d(10, 4, 1))
+    return nn.Sequential(nn.Conv2d(6, 10, 3, padding=1), nn.SiLU(), nn.Linear(5, 7))
 
 
 @settings(max_examples=30, deadline=None)
@@ -25,14 +25,14 @@ def small_network() -> nn.Sequential:
     shape=st.tuples(st.integers(1, 3), st.integers(3, 20), st.integers(3, 20)),
     last=st.booleans(),
 )
-def test_packed_gives_the_same(channels, kernel, stride, bias, shape, last):
+def test_packed_convolutions_give_the_same(channels, kernel, stride, bias, shape, last):
     layer = nn.Conv2d(*channels, kernel, stride, kernel // 2, bias=bias)
     batch, height, width = shape
     x = torch.randn(batch, channels[0], height, width)
     if last:
         x = x.contiguous(memory_format=torch.channels_last)
     expected = layer(x)
-    pack_convolutions(layer)
+    pack(layer)
     assert isinstance(layer, PackedConv2d)
     with torch.no_grad():
         found = layer(x)
@@ -40,11 +40,30 @@ def test_packed_gives_the_same(channels, kernel, stride, bias, shape, last):
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    features=st.tuples(st.integers(1, 300), st.integers(1, 300)),
+    shape=st.lists(st.integers(1, 80), min_size=0, max_size=3),
+    bias=st.booleans(),
+    transposed=st.booleans(),
+)
+@torch.no_grad()
+def test_packed_linear_layers_give_the_same(features, shape, bias, transposed):
+    layer = nn.Linear(*features, bias=bias)
+    x = torch.randn(*shape, features[0])
+    if transposed and len(shape) > 1:
+        x = x.transpose(0, 1).contiguous().transpose(0, 1)
+    expected = layer(x)
+    pack(layer)
+    assert isinstance(layer, PackedLinear)
+    torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_gradients_flow_as_before():
     network, x = small_network(), torch.randn(1, 6, 5, 5)
     x.requires_grad_(True)
     (expected,) = torch.autograd.grad(network(x).square().sum(), x)
-    pack_convolutions(network)
+    pack(network)
     (found,) = torch.autograd.grad(network(x).square().sum(), x)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
@@ -55,7 +74,7 @@ def test_changed_weights_count(change):
     network, other, x = small_network(), small_network(), torch.randn(1, 6, 5, 5)
     for weight in other.parameters():
         weight.mul_(2)
-    pack_convolutions(network)
+    pack(network)
     network(x)
     if change == "in place":
         for weight in network.parameters():
@@ -73,16 +92,16 @@ def test_unpacked_is_what_it_was():
     network = small_network()
     before, x = network.state_dict(), torch.randn(1, 6, 5, 5)
     expected = network(x)
-    pack_convolutions(network)
+    pack(network)
     assert network.state_dict().keys() == before.keys()
-    assert unpack_convolutions(network)
-    assert not unpack_convolutions(network)
-    assert [type(layer) for layer in network] == [nn.Conv2d, nn.SiLU, nn.Conv2d]
+    assert unpack(network)
+    assert not unpack(network)
+    assert [type(layer) for layer in network] == [nn.Conv2d, nn.SiLU, nn.Linear]
     assert torch.equal(network(x), expected)
 
 
 def test_without_onednn_nothing_changes(monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
     network = small_network()
-    pack_convolutions(network)
-    assert type(network[0]) is nn.Conv2d
+    pack(network)
+    assert type(network[0]) is nn.Conv2d and type(network[2]) is nn.Linear
