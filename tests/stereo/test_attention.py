@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
 from stereo.attention import (
+    Attention,
     record_attention,
     replay_attention,
     self_attention_layers,
@@ -100,7 +101,7 @@ def test_replay_equals_the_joint_run():
     torch.manual_seed(1)
     block = BasicTransformerBlock(32, 4, d_head=8, context_dim=16).eval()
     left, right, context = torch.randn(2, 10, 32), torch.randn(2, 10, 32), torch.randn(2, 5, 16)
-    store: dict[str, Tensor] = {}
+    store: Attention = {}
     with torch.no_grad():
         with share_attention(layers_of(block), "uni", 1):
             # Two guidance branches of one sample: uncond L, uncond R, cond L, cond R.
