@@ -19,6 +19,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
+from stereo.swap import modules_of, swap
 
 Direction = Literal["uni", "bi"]
 SelfAttention = Callable[[Tensor], Tensor]
@@ -29,15 +30,9 @@ Attention = dict[str, tuple[Tensor, ...]]
 
 
 def self_attention_layers(unet: nn.Module) -> dict[str, CrossAttention]:
-    """Name the layers that are edited: `attn1` of every transformer block, in calling order.
-
-    Walking through a UNet takes milliseconds, so callers do it once for all steps.
-    """
-    layers = {
-        f"{name}.attn1": block.attn1
-        for name, block in unet.named_modules()
-        if isinstance(block, BasicTransformerBlock)
-    }
+    """Name the layers that are edited: `attn1` of every transformer block, in calling order."""
+    blocks = modules_of(unet, BasicTransformerBlock)
+    layers = {f"{name}.attn1": block.attn1 for name, block in blocks.items()}
     if not layers:
         raise ValueError("unet: has no BasicTransformerBlock, so there is no attention to share")
     return layers
@@ -63,7 +58,7 @@ def share_attention(layers: Layers, direction: Direction, samples: int) -> Itera
 
         return forward
 
-    with _swap_forward(layers, edited):
+    with swap(layers, "forward", edited):
         yield
 
 
@@ -79,7 +74,7 @@ def record_attention(layers: Layers, store: Attention) -> Iterator[None]:
 
         return forward
 
-    with _swap_forward(layers, edited):
+    with swap(layers, "forward", edited):
         yield
 
 
@@ -96,7 +91,7 @@ def replay_attention(layers: Layers, store: Attention) -> Iterator[None]:
 
         return forward
 
-    with _swap_forward(layers, edited):
+    with swap(layers, "forward", edited):
         yield
 
 
@@ -106,21 +101,3 @@ def _left_keys_values(
     if len(seen) == 1:
         return layer.keys_values(seen[0].to(device, non_blocking=True))
     return seen[-2], seen[-1]
-
-
-@contextmanager
-def _swap_forward(
-    layers: Layers, edited: Callable[[str, CrossAttention], SelfAttention]
-) -> Iterator[None]:
-    """Shadow the layers' `forward` by instance attributes; take them away on exit, always."""
-    before = {name: vars(layer).get("forward") for name, layer in layers.items()}
-    try:
-        for name, layer in layers.items():
-            layer.forward = edited(name, layer)
-        yield
-    finally:
-        for name, layer in layers.items():
-            if before[name] is None:
-                vars(layer).pop("forward", None)
-            else:
-                layer.forward = before[name]

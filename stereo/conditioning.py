@@ -28,6 +28,11 @@ class Conditioning:
     guidance_scale: float
     depth: Mapping[View, Tensor] | None = None
 
+    @property
+    def changes_by_step(self) -> bool:
+        """Return whether each step has an unconditional embedding of its own."""
+        return self.unconditional.ndim == 4
+
     def at(self, step: int, views: tuple[View, ...]) -> tuple[Condition, Condition | None]:
         """Return the conditional and unconditional condition of a batch of `views` at a step.
 
@@ -39,6 +44,5 @@ class Conditioning:
         cond = {"c_crossattn": [self.context.repeat(len(views), 1, 1)], **maps}
         if self.guidance_scale == 1:
             return cond, None
-        per_step = self.unconditional.ndim == 4
-        unconditional = self.unconditional[step] if per_step else self.unconditional
+        unconditional = self.unconditional[step] if self.changes_by_step else self.unconditional
         return cond, {"c_crossattn": [unconditional.repeat(len(views), 1, 1)], **maps}

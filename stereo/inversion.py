@@ -6,7 +6,7 @@ trajectory. For that both stay in float32: in half precision the optimisation do
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,6 +17,7 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.conditioning import Conditioning
 from stereo.options import StereoOptions
 from stereo.plan import trunk_steps
+from stereo.reuse import unchanging
 from stereo.sampler import Denoiser, LeftBranch, OnStep, StepReport
 
 LEARNING_RATE = 1e-2
@@ -66,13 +67,23 @@ class NullText:
 
 @torch.no_grad()
 def ddim_inversion(
-    sampler: DDIMSampler, latents: Tensor, context: Tensor, on_step: OnStep | None = None
+    sampler: DDIMSampler,
+    latents: Tensor,
+    context: Tensor,
+    on_step: OnStep | None = None,
+    *,
+    wasteful: bool = False,
 ) -> list[Tensor]:
-    """Run DDIM upwards from `latents` (n, C, h, w), unguided; returns [z_0, ..., z_T]."""
+    """Run DDIM upwards from `latents` (n, C, h, w), unguided; returns [z_0, ..., z_T].
+
+    With `wasteful` no call keeps anything for the next one.
+    """
     trajectory = [latents]
     total = len(sampler.ddim_timesteps)
+    known = None if wasteful else unchanging(sampler)
     for step in range(total):
-        trajectory.append(sampler.encode_step(trajectory[-1], context, step))
+        with nullcontext() if known is None else known.at(step, views=1):
+            trajectory.append(sampler.encode_step(trajectory[-1], context, step))
         if on_step is not None:
             on_step(StepReport("invert", step, total, trajectory[-1], latents))
     return trajectory
@@ -139,10 +150,11 @@ def invert_photo(
         unguided = replace(run, conditioning=replace(told, guidance_scale=1.0))
         return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
     with in_float32(run.unet):
-        trajectory = ddim_inversion(run.sampler, clean, told.context, run.on_step)
-        wasteful = options.schedule == "published"
+        trajectory = ddim_inversion(
+            run.sampler, clean, told.context, run.on_step, wasteful=run.wasteful
+        )
         tuned = null_text_inversion(
-            run.sampler, trajectory, told, null_text, run.on_step, wasteful=wasteful
+            run.sampler, trajectory, told, null_text, run.on_step, wasteful=run.wasteful
         )
     run = replace(run, conditioning=replace(told, unconditional=tuned.embeddings))
     stop = None if options.fusion else trunk_steps(run.total, options)

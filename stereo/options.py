@@ -89,8 +89,8 @@ class StereoOptions:
         published_depth_input: feed DPT as the published code did, without its normalisation.
         published_bookkeeping: re-use the shift's mask and re-shift an already shifted left view;
             start from pure noise whatever the strength.
-        schedule: `published` runs every pass that the published code runs, to measure against;
-            the result is that of `exact`.
+        schedule: `published` runs every pass that the published code runs, each of them whole, to
+            measure against; the result is that of `exact`.
     """
 
     preset: str = "paper"
@@ -133,7 +133,7 @@ class StereoOptions:
             raise ValueError(
                 "fusion: keeps the left view, so it goes with direction 'uni', without shift_both"
             )
-        if self.schedule == "published" and (self.fusion or self.inversion != "null-text"):
+        if self.is_wasteful and (self.fusion or self.inversion != "null-text"):
             raise ValueError(
                 "schedule: 'published' is that of null-text inversion without fusion, "
                 "so it does not go with the preset best"
@@ -151,6 +151,11 @@ class StereoOptions:
     def viewing(self) -> Viewing:
         """Return the display for which comfort is judged."""
         return Viewing(self.display_width_cm, self.viewing_distance_cm)
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Return whether the published code's needless work is done, too."""
+        return self.schedule == "published"
 
     @property
     def left_stands_alone(self) -> bool:

@@ -73,7 +73,7 @@ def text_to_stereo(
     options = settle_strength(options, width_px=size_px[1], cells=size[1])
     start = seeded_noise(sampling.seeds, (model.channels, *size))
     conditioning = prompts(model, prompt, negative_prompt, sampling)
-    run = make_run(model, conditioning, sampling, on_step)
+    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
     branch = denoise_left(
         run, start.to(model.device), record_after=record_after(run.total, options)
     )
@@ -132,7 +132,7 @@ def depth_to_stereo(
     plan = latent_shift(near, size, options)
     depth = depth_conditions(near, size, plan, options)
     conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
-    run = make_run(model, conditioning, sampling, on_step)
+    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
     start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
     if run.total < sampling.steps and not options.published_bookkeeping:
         kept = encode(model, frame.image(image))
@@ -242,7 +242,8 @@ def images_to_stereo(
     ]
     near = torch.cat([stack_map(near_map, 1, model.device) for near_map in maps])
     together = replace(sampling, samples=len(images))
-    run = make_run(model, prompts(model, prompt, "", together), together, on_step)
+    conditioning = prompts(model, prompt, "", together)
+    run = make_run(model, conditioning, together, on_step, wasteful=options.is_wasteful)
     clean = torch.cat([encode(model, photo) for photo in photos])
     run, branch = invert_photo(run, clean, options, null_text)
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}

@@ -43,7 +43,7 @@ def record_after(total: int, options: StereoOptions) -> int | None:
     """Return the step after which a left branch keeps what a right view beside it looks at."""
     if not (options.left_stands_alone and options.shared_attention):
         return None
-    if options.schedule == "published":
+    if options.is_wasteful:
         return None
     return (
         first_guided_step(total, options) - 1
@@ -55,7 +55,7 @@ def record_after(total: int, options: StereoOptions) -> int | None:
 def trunk_steps(total: int, options: StereoOptions) -> int:
     """Return how many steps one view is denoised for both, before the right one branches off."""
     shared = shift_steps(total, options).shift + 1
-    return 0 if options.schedule == "published" and shared <= total else shared
+    return 0 if options.is_wasteful and shared <= total else shared
 
 
 def first_guided_step(total: int, options: StereoOptions) -> int:

@@ -28,6 +28,7 @@ from stereo.conditioning import Conditioning, View
 from stereo.memory import keep
 from stereo.options import StereoOptions
 from stereo.plan import LatentShift, ShiftSteps
+from stereo.reuse import Unchanging, unchanging
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,8 @@ class Denoiser:
         total: executed steps; fewer than the schedule's when it starts part of the way.
         seed: of the noise that eta > 0 adds, the same for both views.
         on_step: called after every step; raising in it ends the run.
+        wasteful: evaluate every call whole, as the published code does: each latent anew under
+            each text, with nothing kept from one call for the next. The result is the same.
     """
 
     sampler: DDIMSampler
@@ -69,6 +72,7 @@ class Denoiser:
     total: int
     seed: int = 0
     on_step: OnStep | None = None
+    wasteful: bool = False
 
     @property
     def unet(self) -> torch.nn.Module:
@@ -80,13 +84,20 @@ class Denoiser:
         """Return the layers of the network that the attention edit swaps."""
         return self_attention_layers(self.unet)
 
+    @cached_property
+    def unchanging(self) -> Unchanging:
+        """Return what the network makes of the timesteps and prompts."""
+        return unchanging(self.sampler)
+
     def step(self, latents: Tensor, index: int, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
         """Advance latents (views * n, C, h, w) by DDIM step `index` (0-based, in order of time)."""
         cond, uncond = self.conditioning.at(index, views)
-        guidance = Guidance(cond, self.conditioning.guidance_scale, uncond)
+        scale = self.conditioning.guidance_scale
+        guidance = Guidance(cond, scale, uncond, whole=self.wasteful)
         remaining = self.total - 1 - index
         timesteps = self.sampler.timesteps_at(remaining, latents)
-        output = guidance.output(self.sampler.model, latents, timesteps)
+        with self._reusing(remaining, len(views)):
+            output = guidance.output(self.sampler.model, latents, timesteps)
         # View by view, so that noise added with eta > 0 is the same for all of them.
         parts = zip(latents.chunk(len(views)), output.chunk(len(views)), strict=True)
         updated = [
@@ -104,6 +115,12 @@ class Denoiser:
         """Tell the hook about a finished step."""
         if self.on_step is not None:
             self.on_step(StepReport(stage, index, self.total, latents, predicted))
+
+    def _reusing(self, remaining: int, views: int) -> AbstractContextManager[None]:
+        if self.wasteful:
+            return nullcontext()
+        own_prompts = self.conditioning.changes_by_step
+        return self.unchanging.at(remaining, views=None if own_prompts else views)
 
     def _generator(self, index: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + STEP_SEED_STRIDE * (index + 1))

@@ -12,6 +12,7 @@ from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
 from stereo.heap import hold_freed_memory
 from stereo.packed import pack, unpack
+from stereo.reuse import Unchanging
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -92,8 +93,11 @@ def _compile_parts(unet: nn.Module, backend: str) -> None:
     config: Any = torch._dynamo.config
     config.recompile_limit = max(config.recompile_limit, COMPILED_SHAPES)
     for module in unet.modules():
-        if isinstance(module, ResBlock | FeedForward):
+        if isinstance(module, FeedForward):
             module.compile(backend=backend)
+        elif isinstance(module, ResBlock):
+            # Without the timestep's layers, which a run evaluates once (`stereo.reuse`).
+            module.shifted = torch.compile(module.shifted, backend=backend)
         elif isinstance(module, BasicTransformerBlock):
             # Not `forward`, which the attention edit swaps; these two it calls.
             for layer in (module.attn1, module.attn2):
@@ -105,8 +109,10 @@ def _undo_compilation(unet: nn.Module) -> None:
     import torch._dynamo
 
     for module in unet.modules():
-        if isinstance(module, ResBlock | FeedForward):
+        if isinstance(module, FeedForward):
             module._compiled_call_impl = None
+        elif isinstance(module, ResBlock):
+            vars(module).pop("shifted", None)
         elif isinstance(module, BasicTransformerBlock):
             for layer in (module.attn1, module.attn2):
                 vars(layer).pop("keys_values", None)
@@ -124,7 +130,8 @@ def _warm_up(model: "LatentDiffusion", sampling: "SamplingOptions") -> None:
     latents = torch.zeros(sampling.samples, unet.in_channels, *size, device=model.device)
     steps = torch.zeros(len(latents), dtype=torch.long, device=model.device)
     context = torch.zeros(texts * len(latents), TEXT_TOKENS, unet.context_dim, device=model.device)
-    unet(latents, steps, context)
+    with Unchanging(unet, (0,), model.device).at(0, views=1):
+        unet(latents, steps, context)
 
 
 def offload(model: "LatentDiffusion", depth_model: "DPTDepthModel | None" = None) -> bool:

@@ -59,9 +59,14 @@ def make_run(
     model: "LatentDiffusion",
     conditioning: Conditioning,
     sampling: SamplingOptions,
-    on_step: OnStep | None,
+    on_step: OnStep | None = None,
+    *,
+    wasteful: bool = False,
 ) -> Denoiser:
-    """Make the schedule; a strength below 1 leaves out its first, noisiest steps."""
+    """Make the schedule; a strength below 1 leaves out its first, noisiest steps.
+
+    `wasteful` is the denoiser's.
+    """
     sampler = DDIMSampler(model)
     sampler.make_schedule(sampling.steps, ddim_eta=sampling.eta)
     total = int(sampling.strength * len(sampler.ddim_timesteps))
@@ -69,7 +74,7 @@ def make_run(
         raise ValueError(
             f"strength: got {sampling.strength} of {sampling.steps} steps, which leaves none to run"
         )
-    return Denoiser(sampler, conditioning, total, sampling.seed, on_step)
+    return Denoiser(sampler, conditioning, total, sampling.seed, on_step, wasteful)
 
 
 def branch_off(
@@ -91,7 +96,7 @@ def branch_off(
         )
         valid = torch.ones_like(branch.final[:, :1], dtype=torch.bool)
         return Views(branch.final, branch.final, valid)
-    if options.schedule == "published":
+    if options.is_wasteful:
         return Views(*denoise_apart(run, branch.start, plan, steps, options, noise))
     if options.left_stands_alone and len(branch.latents) == run.total:
         right, valid = denoise_right(

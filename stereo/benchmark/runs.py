@@ -92,7 +92,7 @@ def one_image(networks: Networks, sampling: SamplingOptions) -> Callable[[], Non
             found = predict_disparity(model.depth_model.model, image)
             near = stack_map(found, sampling.samples, model.device)
             depth = depth_conditions(near, size, latent_shift(near, size, PLAIN), PLAIN)
-        run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling, None)
+        run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling)
         start = seeded_noise(sampling.seeds, (model.channels, *size))
         branch = denoise_left(run, start.to(model.device))
         tensor_to_images(decode(model, branch.final))

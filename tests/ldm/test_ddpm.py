@@ -241,8 +241,10 @@ def test_depth_goes_in_as_the_last_channel() -> None:
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("same", [True, False])
-def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool) -> None:
+def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool, whole: bool) -> None:
+    torch.manual_seed(0)
     model = small_depth_model()
     x, t = torch.randn(2, 4, 8, 8), torch.tensor([1, 900])
     texts, (near, far) = torch.randn(2, 2, 6, 8), torch.randn(2, 2, 1, 8, 8).unbind()
@@ -255,9 +257,9 @@ def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool) -> 
     model.model.diffusion_model.input_blocks[0].register_forward_hook(
         lambda _m, _i, out: rows.append(len(out))
     )
-    found = Guidance(parts[1], 3.0, parts[0]).output(model, x, t)
-    assert rows == [2 if same else 4]
-    expected = unguided + 3.0 * (conditional - unguided)
+    found = Guidance(parts[1], 1.5, parts[0], whole).output(model, x, t)
+    assert rows == [2 if same and not whole else 4]
+    expected = unguided + 1.5 * (conditional - unguided)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 

@@ -109,6 +109,10 @@ class UNetModel(nn.Module):
         """The dtype of the weights, in which everything but the timestep's sinusoids runs."""
         return self.time_embed[0].weight.dtype
 
+    def embed_time(self, timesteps: Tensor) -> Tensor:
+        """Map timesteps (B,) to what the residual blocks are told of them, (B, emb_channels)."""
+        return self.time_embed(timestep_embedding(timesteps, self.model_channels).to(self.dtype))
+
     def forward(self, x: Tensor, timesteps: Tensor, context: Tensor | None = None) -> Tensor:
         """Map x (B, in_channels, h, w) at timesteps (B,) to (k*B, out_channels, h, w).
 
@@ -123,7 +127,7 @@ class UNetModel(nn.Module):
             ValueError: a shape does not fit.
         """
         self._check_shapes(x, timesteps, context)
-        emb = self.time_embed(timestep_embedding(timesteps, self.model_channels).to(self.dtype))
+        emb = self.embed_time(timesteps)
         context = None if context is None else context.to(self.dtype)
         h = x.to(self.dtype)
         skips = []

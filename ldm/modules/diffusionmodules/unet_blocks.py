@@ -48,8 +48,12 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
         """Map (k*B, channels, h, w) and the embedded timestep (B, emb_channels)."""
+        return self.shifted(x, self.emb_layers(emb))
+
+    def shifted(self, x: Tensor, shift: Tensor) -> Tensor:
+        """Map (k*B, channels, h, w) and what the timestep adds in between (B, out_channels)."""
         h = self.in_layers(x)
-        h = h + match_rows(self.emb_layers(emb), h)[:, :, None, None]
+        h = h + match_rows(shift, h)[:, :, None, None]
         return self.skip_connection(x) + self.out_layers(h)
 
 

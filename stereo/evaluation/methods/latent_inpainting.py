@@ -30,7 +30,7 @@ def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     known = _known_cells(frame.map(valid.astype(np.float32)), size).to(clean.device)
     noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
-    run = make_run(model, prompts(model, prompt, "", sampling), sampling, None)
+    run = make_run(model, prompts(model, prompt, "", sampling), sampling)
     latents = noise
     for index in range(run.total):
         noised = run.sampler.stochastic_encode(clean, run.total - 1 - index, noise=noise)

@@ -1,0 +1,122 @@
+"""What no latent changes is computed once a run, and nothing else comes of it."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from stereo.options import SamplingOptions, StereoOptions, preset
+from stereo.pipelines import text_to_stereo
+from stereo.reuse import Unchanging, unchanging
+from stereo.speed import suit_device
+from stereo.stages import make_run, prompts
+
+TIMESTEPS = (1, 401, 981)
+STEPS = 10
+TOLERANCE = 1e-5
+
+
+def inputs(unet, *, rows: int, timestep: int) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(rows)
+    latents = torch.randn(rows, unet.in_channels, 8, 8, generator=generator)
+    texts = torch.randn(2 * rows, 5, unet.context_dim, generator=generator)
+    return latents, torch.full((rows,), timestep), texts
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@torch.no_grad()
+def test_a_call_is_what_it_is_without_tables(tiny_model, packed):
+    unet = tiny_model.model.diffusion_model
+    plain = {
+        (rows, index): unet(*inputs(unet, rows=rows, timestep=timestep))
+        for rows in (1, 2)
+        for index, timestep in enumerate(TIMESTEPS)
+    }
+    if packed:
+        model = copy.deepcopy(tiny_model)
+        suit_device(model, torch.device("cpu"))
+        unet = model.model.diffusion_model
+    known = Unchanging(unet, TIMESTEPS, torch.device("cpu"))
+    for _ in range(2):  # the second time the texts are known
+        for (rows, index), expected in plain.items():
+            with known.at(index, views=rows):
+                found = unet(*inputs(unet, rows=rows, timestep=TIMESTEPS[index]))
+            torch.testing.assert_close(found, expected, atol=TOLERANCE, rtol=0)
+    after = unet(*inputs(unet, rows=2, timestep=TIMESTEPS[1]))
+    torch.testing.assert_close(after, plain[2, 1], atol=TOLERANCE, rtol=0)
+
+
+@torch.no_grad()
+def test_prompts_of_their_own_are_looked_at_anew(tiny_model):
+    unet = tiny_model.model.diffusion_model
+    known = Unchanging(unet, TIMESTEPS, torch.device("cpu"))
+    latents, steps, texts = inputs(unet, rows=1, timestep=TIMESTEPS[0])
+    for context in (texts, texts.flip(0)):
+        expected = unet(latents, steps, context)
+        with known.at(0, views=None):
+            torch.testing.assert_close(
+                unet(latents, steps, context), expected, atol=TOLERANCE, rtol=0
+            )
+
+
+def calls_of(module: torch.nn.Module, work: Callable[[], object]) -> list[tuple[int, ...]]:
+    """Return the shape that a module was given at each of its calls during `work`."""
+    shapes: list[tuple[int, ...]] = []
+    hook = module.register_forward_hook(lambda _, args, output: shapes.append(args[0].shape))
+    try:
+        work()
+    finally:
+        hook.remove()
+    return shapes
+
+
+@pytest.mark.parametrize("options", [preset("paper"), preset("paper", direction="bi")])
+def test_a_run_looks_once_at_its_prompts_and_timesteps(tiny_model, tiny_dpt, options):
+    unet = tiny_model.model.diffusion_model
+    attention = unet.middle_block[1].transformer_blocks[0].attn2
+    texts = calls_of(attention.to_k, lambda: make_pair(tiny_model, tiny_dpt, options))
+    views = {"uni": [1], "bi": [1, 2]}[options.direction]
+    assert [shape[0] for shape in texts] == [2 * count for count in views]
+    times = calls_of(unet.time_embed, lambda: make_pair(tiny_model, tiny_dpt, options))
+    assert [shape[0] for shape in times] == [STEPS]
+
+
+def test_the_published_schedule_evaluates_every_call_whole(tiny_model, tiny_dpt):
+    unet = tiny_model.model.diffusion_model
+    options = preset("paper", schedule="published")
+    whole = [2] * STEPS + [4] * STEPS  # the left view alone, then both; each under two texts
+    attention = unet.middle_block[1].transformer_blocks[0].attn2
+    for part in (unet, unet.time_embed, attention.to_k):
+        shapes = calls_of(part, lambda: make_pair(tiny_model, tiny_dpt, options))
+        assert [shape[0] for shape in shapes] == whole
+
+
+def make_pair(model, depth_model, options: StereoOptions) -> None:
+    sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
+    near = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)
+    text_to_stereo(model, depth_model, "x", options=options, sampling=sampling, disparity=near)
+
+
+def test_a_run_told_something_else_starts_over(tiny_model):
+    sampling = SamplingOptions(steps=STEPS)
+    run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
+    latents = torch.zeros(1, 4, 8, 8)
+    first, _ = run.step(latents, 0, ("trunk",))
+    told = replace(run.conditioning, context=run.conditioning.context.flip(1))
+    second, _ = replace(run, conditioning=told).step(latents, 0, ("trunk",))
+    assert not torch.equal(first, second)
+
+
+def test_tables_are_where_the_network_will_run(tiny_model):
+    """Weights that are shelved for `--offload` lie elsewhere until the network is called."""
+    sampling = SamplingOptions(steps=STEPS)
+    run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
+    meta = torch.device("meta")
+    known = Unchanging(tiny_model.model.diffusion_model, run.sampler.ddim_timesteps, meta)
+    assert {shift.device for shift in known._shifts.values()} == {meta}
+    kept = unchanging(run.sampler)
+    assert {shift.device for shift in kept._shifts.values()} == {torch.device("cpu")}
