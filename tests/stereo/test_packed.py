@@ -40,6 +40,21 @@ def test_packed_convolutions_give_the_same(channels, kernel, stride, bias, shape
     assert found.is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bf16"
+)
+@torch.no_grad()
+def test_packed_layers_give_the_same_in_bf16():
+    network = small_network().to(torch.bfloat16)
+    x = torch.randn(2, 6, 8, 5, dtype=torch.bfloat16)
+    expected = network(x)
+    pack(network)
+    found = network(x)
+    assert found.dtype == torch.bfloat16
+    # Both round to 8 bits, not always at the same place.
+    torch.testing.assert_close(found, expected, atol=2**-7, rtol=2**-7)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     features=st.tuples(st.integers(1, 300), st.integers(1, 300)),

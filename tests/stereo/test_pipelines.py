@@ -17,6 +17,7 @@ from stereo.pipelines import (
     images_to_stereo,
     text_to_stereo,
 )
+from tests.stereo.calls import calls_of, evaluations
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 
@@ -283,19 +284,15 @@ def test_best_warps_what_the_left_view_shows_and_invents_only_the_rest(
 
 
 def test_direct_inversion_gives_the_reconstruction_without_optimising(tiny_model, tiny_dpt, photo):
-    calls = []
-    hook = tiny_model.model.diffusion_model.register_forward_hook(
-        lambda module, args, output: calls.append(len(output))
-    )
     options = preset("paper", inversion="direct")
-    (pair,) = image_to_stereo(tiny_model, tiny_dpt, photo, options=options, sampling=FEW)
-    hook.remove()
+    with calls_of(tiny_model.model.diffusion_model) as calls:
+        (pair,) = image_to_stereo(tiny_model, tiny_dpt, photo, options=options, sampling=FEW)
     frame = fit_to_model(tiny_model, photo, FEW, options)
     latents = encode(tiny_model, frame.image(photo))
     expected = tensor_to_images(decode(tiny_model, latents))[0]
     assert np.abs(pair.left.astype(int) - expected).max() <= 1
     # 5 steps up; after the shift, that is for 3 of 5, one for each view.
-    assert sum(calls) == 5 + 2 * 3
+    assert evaluations(calls) == 5 + 2 * 3
 
 
 @pytest.mark.parametrize("name", ["original", "paper", "best"])

@@ -1,7 +1,6 @@
 """What no latent changes is computed once a run, and nothing else comes of it."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from stereo.pipelines import text_to_stereo
 from stereo.reuse import Unchanging, unchanging
 from stereo.speed import suit_device
 from stereo.stages import make_run, prompts
+from tests.stereo.calls import calls_of
 
 TIMESTEPS = (1, 401, 981)
 STEPS = 10
@@ -63,26 +63,15 @@ def test_prompts_of_their_own_are_looked_at_anew(tiny_model):
             )
 
 
-def calls_of(module: torch.nn.Module, work: Callable[[], object]) -> list[tuple[int, ...]]:
-    """Return the shape that a module was given at each of its calls during `work`."""
-    shapes: list[tuple[int, ...]] = []
-    hook = module.register_forward_hook(lambda _, args, output: shapes.append(args[0].shape))
-    try:
-        work()
-    finally:
-        hook.remove()
-    return shapes
-
-
 @pytest.mark.parametrize("options", [preset("paper"), preset("paper", direction="bi")])
 def test_a_run_looks_once_at_its_prompts_and_timesteps(tiny_model, tiny_dpt, options):
     unet = tiny_model.model.diffusion_model
     attention = unet.middle_block[1].transformer_blocks[0].attn2
-    texts = calls_of(attention.to_k, lambda: make_pair(tiny_model, tiny_dpt, options))
+    with calls_of(attention.to_k) as texts, calls_of(unet.time_embed) as times:
+        make_pair(tiny_model, tiny_dpt, options)
     views = {"uni": [1], "bi": [1, 2]}[options.direction]
-    assert [shape[0] for shape in texts] == [2 * count for count in views]
-    times = calls_of(unet.time_embed, lambda: make_pair(tiny_model, tiny_dpt, options))
-    assert [shape[0] for shape in times] == [STEPS]
+    assert [call.given for call in texts] == [2 * count for count in views]
+    assert [call.given for call in times] == [STEPS]
 
 
 def test_the_published_schedule_evaluates_every_call_whole(tiny_model, tiny_dpt):
@@ -90,9 +79,10 @@ def test_the_published_schedule_evaluates_every_call_whole(tiny_model, tiny_dpt)
     options = preset("paper", schedule="published")
     whole = [2] * STEPS + [4] * STEPS  # the left view alone, then both; each under two texts
     attention = unet.middle_block[1].transformer_blocks[0].attn2
-    for part in (unet, unet.time_embed, attention.to_k):
-        shapes = calls_of(part, lambda: make_pair(tiny_model, tiny_dpt, options))
-        assert [shape[0] for shape in shapes] == whole
+    parts = (unet, unet.time_embed, attention.to_k)
+    with calls_of(*parts) as calls:
+        make_pair(tiny_model, tiny_dpt, options)
+    assert [call.given for call in calls] == [rows for rows in whole for _ in parts]
 
 
 def make_pair(model, depth_model, options: StereoOptions) -> None:

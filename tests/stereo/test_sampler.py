@@ -12,6 +12,7 @@ from stereo.options import StereoOptions, preset
 from stereo.plan import depth_conditions, latent_shift, shift_steps
 from stereo.sampler import Denoiser, StepReport, denoise_joint, denoise_left, denoise_right
 from tests.golden.models import filled_model
+from tests.stereo.calls import calls_of, evaluations
 
 # Tolerances of the golden README; eps cases run at seven times the latents' magnitude.
 V_TOLERANCE, EPS_TOLERANCE = 1e-3, 5e-3
@@ -89,21 +90,14 @@ def test_replaying_a_finished_left_branch_equals_the_published_run(golden):
     stored = golden("g10_v_uni_deblur")
     options = original_options(stored["config"])
     run = build_run(stored)
-    calls = count_evaluations(run)
     steps = shift_steps(run.total, options)
-    branch = denoise_left(run, stored["x_T"], record_after=steps.shift)
     plan = latent_shift(stored["disparity"], stored["x_T"].shape[-2:], options)
-    right, valid = denoise_right(run, branch, plan, steps, stored["deblur_noise"][1:])
+    with calls_of(run.unet) as calls:
+        branch = denoise_left(run, stored["x_T"], record_after=steps.shift)
+        right, valid = denoise_right(run, branch, plan, steps, stored["deblur_noise"][1:])
     assert_step(stored, "samples2", torch.cat([branch.final, right]), V_TOLERANCE)
     assert torch.equal(valid.squeeze(1), stored["mask"])
-    assert sum(calls) == 2 * (50 + 39)
-
-
-def count_evaluations(run: Denoiser) -> list[int]:
-    """Collect the rows of every UNet call's output: views x guidance branches x samples."""
-    calls: list[int] = []
-    run.unet.register_forward_hook(lambda module, args, output: calls.append(len(output)))
-    return calls
+    assert evaluations(calls) == 2 * (50 + 39)
 
 
 def small_run(golden, *, steps: int = 10, eta: float = 0.0) -> tuple[Denoiser, dict]:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stereo.inversion import NullTextOptions
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
 from stereo.sampler import StepReport
+from tests.stereo.calls import calls_of, evaluations
 
 FIFTY = SamplingOptions(guidance_scale=2.0, seed=3)
 INNER_STEPS = 2
@@ -45,22 +46,6 @@ def workflows(tiny_model, tiny_depth_conditioned, tiny_dpt) -> dict[str, Workflo
     return {"text": text, "depth": depth, "image": image}
 
 
-def count(models: tuple[nn.Module, ...], work: Callable[[], None]) -> int:
-    calls: list[int] = []
-    hooks = [
-        model.model.diffusion_model.register_forward_hook(
-            lambda module, args, output: calls.append(len(output))
-        )
-        for model in models
-    ]
-    try:
-        work()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return sum(calls)
-
-
 INVERSION = 50 * (1 + 1 + INNER_STEPS + 1)
 WASTED = 50 * 1
 EVALUATIONS = {
@@ -81,7 +66,9 @@ def test_evaluations_of_fifty_steps(workflows, tiny_model, tiny_depth_conditione
     name, preset_name, direction, schedule = case
     options = preset(preset_name, direction=direction, schedule=schedule)
     models = (tiny_model, tiny_depth_conditioned)
-    assert count(models, lambda: workflows[name](options, FIFTY)) == EVALUATIONS[case]
+    with calls_of(*(model.model.diffusion_model for model in models)) as calls:
+        workflows[name](options, FIFTY)
+    assert evaluations(calls) == EVALUATIONS[case]
 
 
 def final_latents(workflow: Workflow, options: StereoOptions, sampling: SamplingOptions) -> Tensor:
