@@ -58,7 +58,9 @@ def add_model_options(parser: argparse.ArgumentParser, *, own_depth: bool = Fals
     )
     group.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
     group.add_argument(
-        "--compile", action="store_true", help="compile the denoiser first: slow start, fast steps"
+        "--compile",
+        action="store_true",
+        help="on a GPU, compile the denoiser first: slow start, fast steps",
     )
     group.add_argument(
         "--offload", action="store_true", help="networks are on the GPU only while they are used"

@@ -77,13 +77,9 @@ def pack(network: nn.Module) -> None:
             _pack(layer)
 
 
-def unpack(network: nn.Module) -> bool:
-    """Undo `pack`; returns whether there was anything to undo."""
-    packed = [layer for layer in network.modules() if isinstance(layer, tuple(PACKED.values()))]
-    for layer in packed:
-        del layer.packing
-        layer.__class__ = type(layer).__base__
-    return bool(packed)
+def is_packed(network: nn.Module) -> bool:
+    """Return whether `pack` has done anything to a network."""
+    return any(isinstance(layer, tuple(PACKED.values())) for layer in network.modules())
 
 
 def _is_plain(layer: nn.Module) -> bool:

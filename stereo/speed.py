@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
 from stereo.heap import hold_freed_memory
-from stereo.packed import pack, unpack
+from stereo.packed import is_packed, pack
 from stereo.reuse import Unchanging
 
 if TYPE_CHECKING:
@@ -65,21 +65,21 @@ def compile_denoiser(
 
     Residual blocks, attention and feed-forward layers are compiled each by itself, so that the
     attention edit, which swaps what happens between them, compiles nothing anew. Returns whether
-    it worked; without a compiler the UNet stays as it is, and one line says so.
+    it was done. Packed layers, which the compiler cannot look into, are faster than what it makes
+    of plain ones (docs/benchmarks.md); there, and without a compiler, the UNet stays as it is, and
+    one line says so.
     """
+    unet = model.model.diffusion_model
+    if is_packed(unet):
+        log.info("compile: does nothing on this CPU, where the denoiser is faster as it is")
+        return False
     log.info("compiling the denoiser; this takes minutes, once per size and precision")
     start = time.perf_counter()
-    unet = model.model.diffusion_model
-    packed = unpack(unet)  # which the compiler sees nothing in
-    if packed:
-        unet.to(memory_format=torch.channels_last)
     try:
         _compile_parts(unet, backend)
         _warm_up(model, sampling)
     except (RuntimeError, OSError, ImportError) as error:
         _undo_compilation(unet)
-        if packed:
-            pack(unet)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         log.warning("compile: not possible on this machine, going on without (%s)", reason)
         return False

@@ -113,6 +113,15 @@ def test_without_a_compiler_nothing_changes_and_one_line_says_so(tiny_model, mon
         assert not {"forward", "shifted", "attend", "keys_values"} & vars(module).keys()
 
 
+def test_packed_networks_are_not_compiled_and_one_line_says_so(tiny_model, caplog):
+    packed = copy.deepcopy(tiny_model)
+    suit_device(packed, CPU)
+    with caplog.at_level(logging.INFO, "stereo"):
+        assert not compile_denoiser(packed, FEW)
+    (record,) = caplog.records
+    assert "compile: does nothing on this CPU" in record.getMessage()
+
+
 def test_offload_does_nothing_on_a_cpu_and_says_so(tiny_model, tiny_dpt, caplog):
     with caplog.at_level(logging.INFO, "stereo"):
         assert not offload(tiny_model, tiny_dpt)
