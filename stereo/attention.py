@@ -7,7 +7,7 @@ these contexts for exactly the steps that want them.
 
 Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
 cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first attention to the prompt
-they are the same, and come as one.
+they are the same, and come as one unless each is evaluated whole.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -80,10 +80,14 @@ class Session:
         self._batch = Batch(args, self.stereo, files=(ckpt, args.config, depth_file))
         self.model = load_model(task, **options.model_options(args, ckpt))
         self.depth_model = depth_file and load_depth_model(depth_file, device=args.device)
+        first = self.rounds[0]
+        if task == "image":
+            first = replace(first, samples=args.photos_at_once)
         prepare(
             self.model,
             self.depth_model,
-            self.rounds[0],
+            first,
+            task=task,
             compiled=args.compile,
             offloaded=args.offload,
         )

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.conditioning import Conditioning
 from stereo.options import StereoOptions
+from stereo.packed import repack
 from stereo.plan import trunk_steps
 from stereo.reuse import unchanging
 from stereo.sampler import Denoiser, LeftBranch, OnStep, StepReport
@@ -115,18 +116,20 @@ def null_text_inversion(
     latents, embedding = trajectory[-1], conditioning.unconditional
     pace = PUBLISHED_STEPS / total if options.scale_with_steps else 1
     weights = tuple(sampler.model.model.parameters()) if wasteful else ()
+    known = None if wasteful else unchanging(sampler)
     embeddings, losses, path = [], [], []
     for step in range(total):
         index = total - 1 - step
-        conditional = sampler.output(latents, conditioning.context, index)
-        problem = _Step(sampler, latents, conditional, index, conditioning.guidance_scale)
-        embedding, step_losses = _optimise(
-            problem, trajectory[index], embedding, step * pace, options, weights
-        )
-        if wasteful:
-            again = sampler.output(latents, conditioning.context, index)
-            problem = replace(problem, conditional=again)
-        latents = problem.previous(embedding)
+        with nullcontext() if known is None else known.at(index, views=None):
+            conditional = sampler.output(latents, conditioning.context, index)
+            problem = _Step(sampler, latents, conditional, index, conditioning.guidance_scale)
+            embedding, step_losses = _optimise(
+                problem, trajectory[index], embedding, step * pace, options, weights
+            )
+            if wasteful:
+                again = sampler.output(latents, conditioning.context, index)
+                problem = replace(problem, conditional=again)
+            latents = problem.previous(embedding)
         embeddings.append(embedding)
         losses.append(step_losses)
         path.append(latents)
@@ -165,11 +168,11 @@ def invert_photo(
 def in_float32(module: nn.Module) -> Iterator[None]:
     """Run a module in float32 inside this context and bring its precision back afterwards."""
     dtype = next(module.parameters()).dtype
-    module.float()
+    repack(module.float())
     try:
         yield
     finally:
-        module.to(dtype)
+        repack(module.to(dtype))
 
 
 @contextmanager

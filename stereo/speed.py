@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from stereo.reuse import Unchanging
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.models import Task
     from stereo.options import SamplingOptions
 
 HALF = (torch.float16, torch.bfloat16)
@@ -32,14 +34,17 @@ def prepare(
     depth_model: "DPTDepthModel | None",
     sampling: "SamplingOptions",
     *,
+    task: "Task",
     compiled: bool,
     offloaded: bool,
 ) -> None:
-    """Do what `--offload` and `--compile` ask for."""
+    """Do what `--offload` and `--compile` ask for, for a workflow with these sampling options."""
     if offloaded:
         offload(model, depth_model)
     if compiled:
-        compile_denoiser(model, sampling)
+        # Photos are inverted first, without guidance.
+        first = replace(sampling, guidance_scale=1.0) if task == "image" else sampling
+        compile_denoiser(model, first)
 
 
 def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
@@ -70,7 +75,7 @@ def compile_denoiser(
     one line says so.
     """
     unet = model.model.diffusion_model
-    if is_packed(unet):
+    if model.device.type == "cpu" and is_packed(unet):
         log.info("compile: does nothing on this CPU, where the denoiser is faster as it is")
         return False
     log.info("compiling the denoiser; this takes minutes, once per size and precision")

@@ -108,6 +108,7 @@ def measure_pairs(settings: Settings) -> Iterator[Row]:
                 networks.model,
                 networks.depth_model,
                 _sampling(networks, settings.sizes_px[0], settings),
+                task=task,
                 compiled=settings.compiled,
                 offloaded=settings.offloaded,
             )

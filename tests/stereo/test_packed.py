@@ -1,6 +1,7 @@
 """Packed layers give what `nn.Conv2d` and `nn.Linear` give, whatever happens to the weights."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stereo.packed import PackedConv2d, PackedLinear, is_packed, pack
+from stereo.packed import PackedConv2d, PackedLinear, is_packed, pack, repack
 
 
 def small_network() -> nn.Sequential:
@@ -83,7 +84,10 @@ def test_gradients_flow_as_before():
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("change", ["in place", "loaded", "assigned", "precision", "copied"])
+CHANGES = ["in place", "loaded", "assigned", "precision", "copied", "kept in a file"]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 @torch.no_grad()
 def test_changed_weights_count(change):
     network, other, x = small_network(), small_network(), torch.randn(1, 6, 5, 5)
@@ -91,7 +95,9 @@ def test_changed_weights_count(change):
         weight.mul_(2)
     pack(network)
     network(x)
-    if change == "in place":
+    if change == "kept in a file":
+        network = pickle.loads(pickle.dumps(network))
+    elif change == "in place":
         for weight in network.parameters():
             weight.mul_(2)
     elif change == "precision":
@@ -101,6 +107,59 @@ def test_changed_weights_count(change):
     if change != "in place":
         network.load_state_dict(other.state_dict(), assign=change == "assigned")
     torch.testing.assert_close(network(x), other(x), atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_new_weights_at_an_old_address_count():
+    """Neither gives a parameter another version, and memory is handed out again."""
+    network, x = small_network(), torch.randn(1, 6, 5, 5)
+    pack(network)
+    for _ in range(20):
+        for weight in network.parameters():
+            weight.data = torch.randn_like(weight)
+        expected = nn.functional.linear(
+            nn.functional.silu(
+                nn.functional.conv2d(x, network[0].weight, network[0].bias, padding=1)
+            ),
+            network[2].weight,
+            network[2].bias,
+        )
+        torch.testing.assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
+    for _ in range(20):
+        network.half().float()
+        assert not network[0].packing.is_of(network[0].weight)
+
+
+@torch.no_grad()
+def test_packed_anew_after_another_precision():
+    network, x = small_network(), torch.randn(1, 6, 5, 5)
+    pack(network)
+    first = [network[0].packing, network[2].packing]
+    repack(network)
+    assert [network[0].packing, network[2].packing] == first
+    repack(network.to(torch.bfloat16).float())
+    for layer, packing in zip((network[0], network[2]), first, strict=True):
+        assert layer.packing is not packing
+        assert layer.packing.serves(x, layer.weight)
+
+
+@torch.no_grad()
+def test_another_precision_is_taken_as_plain_layers_take_it():
+    network, x = small_network(), torch.randn(1, 6, 5, 5)
+    pack(network)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x.to(torch.bfloat16)).dtype == torch.bfloat16
+    with pytest.raises(RuntimeError):
+        network(x.to(torch.bfloat16))
+
+
+def test_weights_without_versions_stay_plain():
+    with torch.inference_mode():
+        network, x = small_network(), torch.randn(1, 6, 5, 5)
+        expected = network(x)
+        pack(network)
+        assert not is_packed(network)
+        assert torch.equal(network(x), expected)
 
 
 def test_parameters_keep_their_names():

@@ -15,8 +15,8 @@ from stereo.memory import KEPT_FREE, explain_out_of_memory, free_bytes, keep
 from stereo.models import choose_device, choose_precision
 from stereo.options import SamplingOptions
 from stereo.packed import PackedConv2d
-from stereo.pipelines import text_to_stereo
-from stereo.speed import Shelf, compile_denoiser, offload, suit_device
+from stereo.pipelines import images_to_stereo, text_to_stereo
+from stereo.speed import Shelf, compile_denoiser, offload, prepare, suit_device
 from tests.stereo.conftest import tiny_config
 
 CPU = torch.device("cpu")
@@ -83,20 +83,27 @@ def test_compiled_networks_give_the_same_pair_and_compile_once(tiny_model, tiny_
     assert np.array_equal(first, second)
 
 
+@pytest.mark.parametrize("task", ["text", "image"])
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_the_warm_up_sees_what_the_first_step_sees(tiny_model, tiny_dpt, scale, monkeypatch):
-    sampling = replace(FEW, guidance_scale=scale, samples=2)
+def test_the_warm_up_sees_what_the_first_step_sees(tiny_model, tiny_dpt, task, scale, monkeypatch):
     seen: list[list[torch.Size]] = []
     block = tiny_model.model.diffusion_model.input_blocks[1][0]
-    hook = block.register_forward_hook(lambda module, args, output: seen.append(output.shape))
     shifted = block.shifted
     monkeypatch.setattr(
         block, "shifted", lambda *parts: seen.append([p.shape for p in parts]) or shifted(*parts)
     )
-    speed._warm_up(tiny_model, sampling)
-    text_to_stereo(tiny_model, tiny_dpt, "x", sampling=sampling)
+    monkeypatch.setattr(speed, "_compile_parts", lambda unet, backend: None)
+    hook = block.register_forward_hook(lambda module, args, output: seen.append([output.shape]))
+    sampling = replace(FEW, guidance_scale=scale, samples=2)
+    prepare(tiny_model, tiny_dpt, sampling, task=task, compiled=True, offloaded=False)
+    if task == "text":
+        text_to_stereo(tiny_model, tiny_dpt, "x", sampling=sampling)
+    else:
+        photos = [np.zeros((64, 64, 3), np.uint8)] * 2
+        one = replace(sampling, samples=1)
+        images_to_stereo(tiny_model, tiny_dpt, photos, [0, 1], sampling=one)
     hook.remove()
-    assert seen[:2] == seen[2:4]
+    assert len(seen[0]) == 2 and seen[:2] == seen[2:4]
 
 
 def test_without_a_compiler_nothing_changes_and_one_line_says_so(tiny_model, monkeypatch, caplog):

@@ -30,7 +30,7 @@ class Guidance:
         """Return the model's output for x (B, C, h, w) at t (B,), in one call.
 
         With guidance the model sees each x under two conditions, the unconditional first, and
-        evaluates once what does not depend on them.
+        unless `whole` evaluates once what does not depend on them.
         """
         if self.unconditional is None or self.scale == 1.0:
             return model.apply_model(x, t, self.cond)
