@@ -5,7 +5,8 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from stereo.cli import OneLineParser, run
-from stereo.cli_options import PRECISIONS, whole_number
+from stereo.cli_options import PRECISIONS
+from stereo.cli_types import whole_number
 
 LARGEST_PORT = 65535
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ldm.training.settings import Settings, read_settings
 from stereo.cli import LOGGERS, OneLineParser, run
-from stereo.cli_options import whole_number
+from stereo.cli_types import whole_number
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:

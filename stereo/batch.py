@@ -191,8 +191,6 @@ class Batch:
 
 
 def _start_team(args: Namespace) -> Team:
-    if args.devices < 1:
-        raise ValueError(f"devices: got {args.devices}, expected 1 or more")
     if args.devices > 1 and args.n_rows:
         raise ValueError("n_rows: a grid of all pairs needs one process, not --devices")
     team = Team(devices=args.devices, device=args.device)

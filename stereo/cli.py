@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from stereo.cli_types import given_path
+
 BAD_INPUT, INTERRUPTED, SOME_FAILED = 2, 130, 1
 LOGGERS = ("stereo", "ldm", "dpt")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -24,6 +26,7 @@ class OneLineParser(argparse.ArgumentParser):
         super().__init__(
             description=description, formatter_class=DefaultsFormatter, allow_abbrev=False
         )
+        self.register("type", Path, given_path)
 
     def error(self, message: str) -> NoReturn:
         """Write one line and exit with code 2."""

@@ -4,6 +4,8 @@ import argparse
 import glob
 from pathlib import Path
 
+from stereo.cli_types import whole_number
+
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
     """Declare resuming, and sharing the work among devices."""
@@ -16,7 +18,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--devices",
-        type=int,
+        type=whole_number,
         default=1,
         metavar="N",
         help="processes, each with a GPU of its own, or all on the CPU, that share the pictures",
@@ -27,7 +29,7 @@ def add_photos_at_once(parser: argparse.ArgumentParser) -> None:
     """Declare how many photos of a folder are denoised together."""
     parser.add_argument(
         "--photos_at_once",
-        type=int,
+        type=whole_number,
         default=1,
         metavar="N",
         help="photos of one size that are denoised together, which fills a GPU; needs direct "
@@ -39,10 +41,8 @@ def check_photos_at_once(given: int, inversion: str) -> None:
     """Refuse what cannot be done together.
 
     Raises:
-        ValueError: for less than one, or for several with null-text inversion.
+        ValueError: for several with null-text inversion.
     """
-    if given < 1:
-        raise ValueError(f"photos_at_once: got {given}, expected 1 or more")
     if given > 1 and inversion != "direct":
         raise ValueError(
             f"photos_at_once: got {given}, expected 1 with {inversion} inversion; use "

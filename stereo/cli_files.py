@@ -2,7 +2,6 @@
 
 import argparse
 import logging
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stereo.cli_types import check_writable
 from stereo.comfort_report import comfort_line
 from stereo.formats import DEFAULT_FORMATS, save_grid, save_pair
 from stereo.pair import StereoPair
@@ -44,17 +44,25 @@ def list_pictures(args: argparse.Namespace, argument: str) -> list[Path]:
     A single one is read at once, so that nobody waits for a model to hear that it is bad.
 
     Raises:
-        ValueError: when the only picture, or its map, cannot be used.
+        ValueError: when the only picture, or its map, cannot be used, or when results would lie
+            among the pictures of a folder, and be taken for pictures the next time.
         OSError: when there is no picture, or the only one cannot be read.
     """
-    from stereo.images import list_images
+    from stereo.images import list_images, read_image
 
+    given = getattr(args, argument)
     try:
-        paths = list_images(getattr(args, argument))
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"{argument}: {error}") from error
-    if len(paths) == 1:
-        read_picture(paths[0], args)
+        paths = list_images(given)
+        alone = read_image(paths[0]) if len(paths) == 1 else None
+    except (FileNotFoundError, ValueError) as error:
+        raise type(error)(f"{argument}: {error}") from error
+    if alone is not None:
+        read_map(args, size_px=(alone.shape[1], alone.shape[0]), name=paths[0].stem)
+    if not given.is_file() and args.outdir.resolve() in {path.resolve().parent for path in paths}:
+        raise ValueError(
+            f"outdir: got {args.outdir}, where the pictures lie, expected another folder, as "
+            "results would be taken for pictures the next time"
+        )
     return paths
 
 
@@ -108,7 +116,7 @@ class Results:
         Raises:
             OSError: when the folder cannot be written to.
         """
-        _check_writable(args.outdir)
+        check_writable(args.outdir, "outdir")
         given = sys.argv[1:] if arguments is None else arguments
         self._outdir: Path = args.outdir
         self._formats = args.format or DEFAULT_FORMATS
@@ -157,15 +165,6 @@ class Results:
         """Write the grid that `--n_rows` asked for."""
         if self._saved:
             sys.stdout.write(f"{save_grid(self._saved, self._outdir, rows=self._rows)}\n")
-
-
-def _check_writable(folder: Path) -> None:
-    """Raise before the work, not after it; the folder itself is made with the first result."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not existing.is_dir():
-        raise NotADirectoryError(f"outdir: {existing} is a file, expected a folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"outdir: no permission to write in {existing}")
 
 
 def _readable(path: Path) -> str:

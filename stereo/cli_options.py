@@ -6,11 +6,13 @@ choices are literals for the same reason, held against the package's own by a te
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stereo.cli_batch import add_batch_options, list_texts
 from stereo.cli_comfort import add_comfort_options, comfort_changes, share_or_auto
+from stereo.cli_types import SIZE_MULTIPLE_PX, size_px, whole_number
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 
 if TYPE_CHECKING:
@@ -18,7 +20,18 @@ if TYPE_CHECKING:
 
 PRESETS = ("original", "paper", "best")
 PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
-SIZE_MULTIPLE_PX = 64
+# What the command line calls the fields of the package's dataclasses, where it is not the same.
+FLAGS = {
+    "guidance_scale": "scale",
+    "scale_percent": "scale_factor",
+    "edge_dilation_percent": "edge_dilation",
+    "steps": "ddim_steps",
+    "eta": "ddim_eta",
+    "samples": "n_samples",
+    "height_px": "H",
+    "width_px": "W",
+}
+BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
 
 
@@ -239,29 +252,6 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     return args
 
 
-def whole_number(text: str) -> int:
-    """Parse a number of 1 or more."""
-    value = _integer(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, expected 1 or more")
-    return value
-
-
-def size_px(text: str) -> int:
-    """Parse a picture's side."""
-    value = _integer(text)
-    if value < SIZE_MULTIPLE_PX or value % SIZE_MULTIPLE_PX:
-        raise argparse.ArgumentTypeError(f"got {text}, expected a multiple of {SIZE_MULTIPLE_PX}")
-    return value
-
-
-def _integer(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from error
-
-
 def model_options(args: argparse.Namespace, ckpt: Path) -> dict[str, Any]:
     """Return the keyword arguments of `stereo.load_model` for a checkpoint."""
     return {
@@ -277,22 +267,37 @@ def stereo_options(args: argparse.Namespace) -> "StereoOptions":
     """Return the preset with the given options on top."""
     from stereo.options import preset
 
-    options = preset(
-        args.preset,
-        direction=args.direction,
-        scale_percent=args.scale_factor,
-        deblur=args.deblur,
-        inversion=getattr(args, "inversion", None),
-        metric_disparity=args.metric_disparity,
-        convergence=args.convergence,
-        guided_start=args.guided_start,
-        weighed_holes=args.weighed_holes,
-        edge_dilation_percent=args.edge_dilation,
-        **comfort_changes(args),
-    )
-    if args.metric_disparity is not None and not options.fusion:
-        raise ValueError("metric_disparity: works in pixels, so it needs --preset best")
+    with _called_as_typed():
+        options = preset(
+            args.preset,
+            direction=args.direction,
+            scale_percent=args.scale_factor,
+            deblur=args.deblur,
+            inversion=getattr(args, "inversion", None),
+            metric_disparity=args.metric_disparity,
+            convergence=args.convergence,
+            guided_start=args.guided_start,
+            weighed_holes=args.weighed_holes,
+            edge_dilation_percent=args.edge_dilation,
+            **comfort_changes(args),
+        )
+    for name in BEST_ALONE:
+        if getattr(args, name) is not None and not options.fusion:
+            raise ValueError(
+                f"{name}: got it with --preset {args.preset}, expected --preset best, which alone "
+                "works at the picture's own size"
+            )
     return options
+
+
+@contextmanager
+def _called_as_typed() -> Iterator[None]:
+    """Let errors name the options as the command line does."""
+    try:
+        yield
+    except ValueError as error:
+        field, colon, rest = str(error).partition(":")
+        raise ValueError(f"{FLAGS.get(field, field)}{colon}{rest}") from error
 
 
 def sampling_rounds(args: argparse.Namespace) -> Iterator["SamplingOptions"]:
@@ -301,16 +306,18 @@ def sampling_rounds(args: argparse.Namespace) -> Iterator["SamplingOptions"]:
 
     for iteration in range(args.n_iter):
         offset = 0 if args.fixed_code else iteration * args.n_samples
-        yield SamplingOptions(
-            steps=args.ddim_steps,
-            guidance_scale=args.scale,
-            eta=args.ddim_eta,
-            seed=args.seed + offset,
-            samples=args.n_samples,
-            height_px=args.H,
-            width_px=args.W,
-            strength=getattr(args, "strength", 1.0),
-        )
+        with _called_as_typed():
+            sampling = SamplingOptions(
+                steps=args.ddim_steps,
+                guidance_scale=args.scale,
+                eta=args.ddim_eta,
+                seed=args.seed + offset,
+                samples=args.n_samples,
+                height_px=args.H,
+                width_px=args.W,
+                strength=getattr(args, "strength", 1.0),
+            )
+        yield sampling
 
 
 def read_prompts(args: argparse.Namespace) -> list[str]:

@@ -131,7 +131,7 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_picture(path: Path) -> np.ndarray:
-    image = open_image(path)
+    image = open_image(path, what="disparity")
     if image.mode in ("P", "PA", "CMYK", "YCbCr", "RGBA", "RGBX", "1"):
         image = image.convert("RGB")
     return np.asarray(image.convert("L") if image.mode == "LA" else image)

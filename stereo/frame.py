@@ -1,12 +1,13 @@
 """The size a model works at: chosen, the model's own, or the photo's proportions at that size."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from stereo.disparity import check_disparity, check_proportions, predict_disparity
 from stereo.images import Fit, covering_fit, multiple_fit, square_fit
-from stereo.options import SIZE_MULTIPLE, SamplingOptions, StereoOptions
+from stereo.options import SIZE_MULTIPLE_PX, SamplingOptions, StereoOptions
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -41,7 +42,7 @@ def fit_to_model(
         return covering_fit(width, height, size_px=chosen[::-1])
     if options.published_bookkeeping:
         return square_fit(width, height, size_px=model_side_px(model))
-    return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE)
+    return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE_PX)
 
 
 def whole_fit(model: "LatentDiffusion", size_px: tuple[int, int], sampling: SamplingOptions) -> Fit:
@@ -50,7 +51,7 @@ def whole_fit(model: "LatentDiffusion", size_px: tuple[int, int], sampling: Samp
         fitted = picture_size(model, sampling)[::-1]
     else:
         fitted = multiple_fit(
-            *size_px, size_px=model_side_px(model), multiple=SIZE_MULTIPLE
+            *size_px, size_px=model_side_px(model), multiple=SIZE_MULTIPLE_PX
         ).size_px
     return Fit((0, 0, *size_px), fitted)
 
@@ -71,6 +72,16 @@ def check_map(
     check_disparity(disparity, may_be_flat=options.metric_disparity)
     if size_px is not None:
         check_proportions(disparity, size_px)
+
+
+def check_depth_model(depth_model: object, disparities: Sequence[np.ndarray | None]) -> None:
+    """Refuse to begin where nothing gives the disparity.
+
+    Raises:
+        ValueError: when there is no depth model, and a map is missing.
+    """
+    if depth_model is None and any(disparity is None for disparity in disparities):
+        raise ValueError("depth_model: got None without a disparity, expected one of the two")
 
 
 def fit_map(frame: Fit, disparity: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -58,13 +58,13 @@ def to_rgb(image: Image.Image, *, name: str = "image") -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def open_image(path: str | Path) -> Image.Image:
-    """Decode an image file in its own mode, turned upright.
+def open_image(path: str | Path, *, what: str = "image") -> Image.Image:
+    """Decode an image file in its own mode, turned upright; `what` names it in messages.
 
     Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
     """
     path = Path(path)
-    check_file(path, what="image")
+    check_file(path, what=what)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -76,7 +76,7 @@ def open_image(path: str | Path) -> Image.Image:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         if isinstance(error, Image.UnidentifiedImageError):
             reason = "not an image format known here"
-        raise ValueError(f"image {path} cannot be read: {reason}") from error
+        raise ValueError(f"{what} {path} cannot be read: {reason}") from error
 
 
 def check_file(path: Path, *, what: str) -> None:

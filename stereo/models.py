@@ -1,6 +1,8 @@
 """Choose and load models: a given file, the published one if it lies in `models/`, else ours."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -125,12 +127,15 @@ def load_model(
     from ldm.checkpoint import load_model as load_checkpoint
     from stereo.speed import suit_device
 
+    if task not in PUBLISHED:
+        raise ValueError(f"task: got {task!r}, expected one of {', '.join(PUBLISHED)}")
     place = choose_device(device)
     dtype = choose_precision(precision, place)
     path = find_checkpoint(task, ckpt)
-    model = load_checkpoint(
-        path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
-    )
+    with _naming("ckpt", path):
+        model = load_checkpoint(
+            path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
+        )
     _check_task(model, task, path)
     suit_device(model, place)
     model.to(place).requires_grad_(False)
@@ -146,7 +151,9 @@ def load_depth_model(path: Path | None = None, *, device: str | None = None) -> 
     """
     from dpt.models import load_depth_model as load
 
-    model = load(find_depth_checkpoint(path)).to(choose_device(device))
+    found = find_depth_checkpoint(path)
+    with _naming("depthmodel_path", found):
+        model = load(found).to(choose_device(device))
     return model.requires_grad_(False).eval()
 
 
@@ -154,6 +161,8 @@ def _find(
     given: Path | None, argument: str, folder: Path, published: tuple[str, ...], embedded: str
 ) -> Path:
     if given is not None:
+        if Path(given).is_dir():
+            raise IsADirectoryError(f"{argument}: {given} is a folder, expected a file")
         if not Path(given).is_file():
             raise FileNotFoundError(f"{argument}: {describe_missing(Path(given))}")
         return Path(given)
@@ -171,7 +180,23 @@ def _find(
     return folder / f"{embedded}.safetensors"
 
 
+@contextmanager
+def _naming(argument: str, path: Path) -> Iterator[None]:
+    """Let what is wrong with a file be told with the argument that named it."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{argument}: {error}") from error
+
+
 def _check_task(model: "LatentDiffusion", task: Task, path: Path) -> None:
+    if not hasattr(model, "first_stage_model"):
+        raise ValueError(
+            f"ckpt: {path} holds a {type(model).__name__}, expected Stable Diffusion; a depth "
+            "model goes to --depthmodel_path"
+        )
     conditioned = hasattr(model, "depth_model")
     if task == "depth" and not conditioned:
         raise ValueError(f"ckpt: {path} is no depth-conditioned model (4 input channels, not 5)")

@@ -7,7 +7,8 @@ from stereo.attention import Direction
 from stereo.comfort import Rule, Viewing
 from stereo.shift import Eye, Normalisation, Rounding
 
-SIZE_MULTIPLE = 64
+SIZE_MULTIPLE_PX = 64
+MAX_SIDE_PX = 8192
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -195,9 +196,10 @@ class SamplingOptions:
         _check_range("seed", self.seed, 0, 2**32 - 1)
         for name in ("height_px", "width_px"):
             size = getattr(self, name)
-            if size is not None and (size <= 0 or size % SIZE_MULTIPLE):
+            if size is not None and (not 0 < size <= MAX_SIDE_PX or size % SIZE_MULTIPLE_PX):
                 raise ValueError(
-                    f"{name}: got {size}, expected a positive multiple of {SIZE_MULTIPLE}"
+                    f"{name}: got {size}, expected a multiple of {SIZE_MULTIPLE_PX}, "
+                    f"at most {MAX_SIDE_PX}"
                 )
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength: got {self.strength}, expected more than 0, at most 1")

@@ -10,6 +10,7 @@ import torch
 from stereo.disparity import disparity_of_tensor, predict_disparity
 from stereo.finish import Work, fused_pairs, shifted_pairs
 from stereo.frame import (
+    check_depth_model,
     check_map,
     depth_feeding,
     fit_map,
@@ -67,6 +68,7 @@ def text_to_stereo(
     Returns:
         One pair per sample.
     """
+    check_depth_model(depth_model, [disparity])
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
@@ -226,6 +228,7 @@ def images_to_stereo(
     """
     _check_photos(images, seeds, options, sampling)
     given = [None] * len(images) if disparities is None else disparities
+    check_depth_model(depth_model, given)
     for disparity in given:
         check_map(disparity, options)
     frame = fit_to_model(model, images[0], sampling, options)

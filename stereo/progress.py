@@ -1,6 +1,8 @@
 """A progress bar for the stages of a workflow: stage, step, time left."""
 
+import logging
 import sys
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -14,16 +16,24 @@ STAGES = {
     "invert": "inversion",
     "null-text": "null-text",
 }
+# Where there is no terminal, as under nohup, a line of the log so often.
+LINE_SECONDS = 30
+
+log = logging.getLogger(__name__)
 
 
 class ProgressBar:
-    """An `on_step` hook that draws one bar per stage: on a terminal, or `always` (notebooks)."""
+    """An `on_step` hook that draws one bar per stage: on a terminal, or `always` (notebooks).
+
+    Elsewhere it logs a line now and then.
+    """
 
     def __init__(self, title: str = "", *, always: bool = False) -> None:
         self._title = title
         self._disable = False if always else None  # None lets tqdm look for a terminal
         self._stage: str | None = None
         self._bar = None
+        self._told = time.monotonic()
 
     def __enter__(self) -> "ProgressBar":
         return self
@@ -41,6 +51,9 @@ class ProgressBar:
         if report.stage != self._stage:
             self._start(report)
         self._bar.update(report.step + 1 - self._bar.n)
+        if self._bar.disable and time.monotonic() - self._told >= LINE_SECONDS:
+            self._told = time.monotonic()
+            log.info("%s: step %d of %d", self._words(report), report.step + 1, report.total)
 
     def close(self) -> None:
         """Take the bar off the terminal."""
@@ -53,9 +66,8 @@ class ProgressBar:
 
         self.close()
         self._stage = report.stage
-        words = (self._title, STAGES.get(report.stage, report.stage))
         self._bar = tqdm(
-            desc=" ".join(word for word in words if word),
+            desc=self._words(report),
             total=report.total,
             # The right view starts where it leaves the left one; time left counts from there.
             initial=report.step,
@@ -65,3 +77,6 @@ class ProgressBar:
             file=sys.stderr,
             disable=self._disable,
         )
+
+    def _words(self, report: "StepReport") -> str:
+        return f"{self._title} {STAGES.get(report.stage, report.stage)}".strip()

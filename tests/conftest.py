@@ -32,6 +32,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let a test draw the same numbers alone and among others; TEST_SEED draws other ones."""
+    torch.manual_seed(int(os.environ.get("TEST_SEED", 0)))
+
+
 @pytest.fixture
 def golden() -> Callable[[str], dict]:
     """Return a reader of golden cases: arrays as tensors where numeric, `config` parsed."""

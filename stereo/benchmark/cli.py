@@ -1,7 +1,6 @@
 """The command line of benchmark.py."""
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stereo.cli import OneLineParser, start_logging
-from stereo.cli_options import PRECISIONS, PRESETS, size_px, whole_number
+from stereo.cli_options import PRECISIONS, PRESETS
+from stereo.cli_types import check_writable, size_px, whole_number
 
 if TYPE_CHECKING:
     from stereo.benchmark.suite import Settings
@@ -88,7 +88,9 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     """Parse, measure, print, write."""
     args = parse(description, arguments)
     start_logging(args.verbose)
-    check_writable(args.out)
+    if args.out.is_dir():
+        raise IsADirectoryError(f"out: {args.out} is a folder, expected a file")
+    check_writable(args.out.parent, "out")
 
     from stereo.benchmark.report import as_json, pairs_table, shift_table, write_json
     from stereo.benchmark.shift_part import measure_shift
@@ -124,12 +126,3 @@ def settings_of(args: argparse.Namespace) -> "Settings":
         compiled=args.compile,
         offloaded=args.offload,
     )
-
-
-def check_writable(path: Path) -> None:
-    """Raise OSError before the work, not after it."""
-    if path.is_dir():
-        raise IsADirectoryError(f"out: {path} is a folder, expected a file")
-    existing = next(folder for folder in path.absolute().parents if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(f"out: cannot write in {existing}")

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stereo.cli import SOME_FAILED, OneLineParser, start_logging
-from stereo.cli_options import PRECISIONS, whole_number
+from stereo.cli_options import PRECISIONS
+from stereo.cli_types import whole_number
 
 VERBS = ("infer", "score", "report", "all")
 

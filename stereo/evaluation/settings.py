@@ -149,6 +149,8 @@ def choose_methods(
 def _read_yaml(path: Path) -> dict[str, Any]:
     import yaml
 
+    if not path.is_file():
+        raise FileNotFoundError(f"config: {path} is not there, expected a YAML file")
     try:
         told = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

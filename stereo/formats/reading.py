@@ -75,6 +75,8 @@ def _settings_or_none(path: Path) -> dict[str, Any] | None:
 @contextmanager
 def _open(path: Path) -> Iterator[Image.Image]:
     """Open a picture; whatever a damaged one raises while it is read becomes a ValueError."""
+    if path.is_dir():
+        raise IsADirectoryError(f"path: {path} is a folder, expected a file")
     if not path.is_file():
         raise FileNotFoundError(f"path: no file {path}")
     try:

@@ -33,7 +33,8 @@ def test_help_needs_no_torch():
         (["--steps", "1000"], "steps: got 1000, expected 1 to 500"),
         (["--workflow", "video"], "argument --workflow: invalid choice: 'video'"),
         (["--device", "abacus"], "device: got 'abacus', expected"),
-        (["--out", "file/out.json"], "out: cannot write in"),
+        (["--out", "file/out.json"], "out: file is a file, expected a folder"),
+        (["--out", "/proc/out.json"], "out: cannot write in /proc"),
         (["--out", "."], "out: . is a folder, expected a file"),
     ],
 )

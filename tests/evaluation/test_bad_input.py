@@ -120,6 +120,13 @@ def test_bad_configs(evaluate: Evaluate, tmp_path: Path, text: str, message: str
     refused(evaluate("--config", config, "--out", tmp_path / "run"), message)
 
 
+def test_a_missing_config_names_its_argument(evaluate: Evaluate, tmp_path: Path) -> None:
+    refused(
+        evaluate("--config", tmp_path / "none.yaml", "--out", tmp_path / "run"),
+        f"config: {tmp_path / 'none.yaml'} is not there",
+    )
+
+
 def test_two_lists_with_one_name(evaluate: Evaluate, tmp_path: Path) -> None:
     path = tmp_path / "m.json"
     path.write_text(json.dumps([{"name": "a", "left": "l.png"}]))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from stereo.models import load_depth_model as real_load_depth_model
-from tests.scripts.conftest import Outcome, Workflows
+from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 Runner = Callable[..., Outcome]
 
@@ -54,6 +54,35 @@ def test_single_bad_picture_is_an_error(
 ) -> None:
     done = run_script("img2stereo.py", "--img_path", folder / "b.png")
     assert done.code == 2 and "b.png" in done.err and len(done.err.splitlines()) == 1
+
+
+def test_a_bad_picture_or_map_names_its_argument(
+    run_script: Runner, workflows: Workflows, folder: Path, picture: Path
+) -> None:
+    done = run_script("img2stereo.py", "--img_path", folder / "b.png")
+    assert "error: img_path: image " in done.err
+    done = run_script("img2stereo.py", "--img_path", picture, "--disparity", folder / "b.png")
+    assert done.code == 2 and "error: disparity " in done.err and "b.png" in done.err
+
+
+def test_results_do_not_go_among_the_pictures(
+    run_script: Runner, workflows: Workflows, folder: Path
+) -> None:
+    (folder / "b.png").unlink()
+    for given in (folder, folder / "*.png"):
+        done = run_script("img2stereo.py", "--img_path", given, "--outdir", folder)
+        assert done.code == 2 and workflows.calls == []
+        assert "error: outdir: got " in done.err and "expected another folder" in done.err
+    done = run_script("img2stereo.py", "--img_path", folder / "a.png", "--outdir", folder)
+    assert done.code == 0, done.err
+
+
+def test_a_place_that_takes_no_file_is_found_before_the_work(
+    run_script: Runner, workflows: Workflows
+) -> None:
+    done = run_script("txt2stereoimg.py", "--outdir", "/proc/out")
+    assert done.code == 2 and workflows.calls == []
+    assert "outdir: cannot write in /proc" in done.err
 
 
 @pytest.mark.parametrize("path", ["nowhere", "nowhere/*.png"])
@@ -156,8 +185,16 @@ def test_checkpoint_that_is_none(
     flags = {"depth2stereoimg.py": "--init_img", "img2stereo.py": "--img_path"}
     pictured = (flags[name], picture) if name in flags else ()
     done = run_script(name, *pictured, "--ckpt", path)
-    assert done.code == 2 and "model.ckpt" in done.err and done.out == ""
-    assert "Traceback" not in done.err and not Path("outputs").exists()
+    assert done.code == 2 and "error: ckpt: " in done.err and "model.ckpt" in done.err
+    assert done.out == "" and "Traceback" not in done.err and not Path("outputs").exists()
+
+
+def test_checkpoint_of_another_kind(run_script: Runner, tmp_path: Path) -> None:
+    depth = ROOT / "midas_models" / "shapes-dpt.safetensors"
+    for path, told in ((depth, "holds a DPTDepthModel, expected Stable"), (tmp_path, "a folder")):
+        done = run_script("txt2stereoimg.py", "--ckpt", path)
+        assert done.code == 2 and "error: ckpt: " in done.err and told in done.err
+        assert "Traceback" not in done.err
 
 
 def test_missing_depth_checkpoint(

@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stereo import cli_comfort, cli_options
+from stereo import cli_comfort, cli_options, cli_types
 from stereo.batch import item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
@@ -57,7 +57,8 @@ def test_choices_are_those_of_the_package() -> None:
 
     assert set(cli_options.PRESETS) == set(options.PRESETS)
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
-    assert options.SIZE_MULTIPLE == cli_options.SIZE_MULTIPLE_PX
+    assert options.SIZE_MULTIPLE_PX == cli_types.SIZE_MULTIPLE_PX
+    assert options.MAX_SIDE_PX == cli_types.MAX_SIDE_PX
     assert get_args(Rule) == cli_comfort.RULES
 
 
@@ -244,9 +245,17 @@ def test_comfort_options_arrive(
         (["--viewing_distance_cm", "0"], "viewing_distance_cm: got 0.0, expected 5 to"),
         (["--preset", "best", "--direction", "bi"], "fusion: keeps the left view"),
         (["--sedd", "1"], "unrecognized arguments: --sedd 1"),
-        (["--scale_factor", "80"], "scale_percent: got 80"),
-        (["--ddim_eta", "2"], "eta: got 2"),
-        (["--ddim_steps", "900"], "steps: got 900"),
+        (["--scale_factor", "80"], "error: scale_factor: got 80"),
+        (["--scale", "-1"], "error: scale: got -1"),
+        (["--ddim_eta", "2"], "error: ddim_eta: got 2"),
+        (["--ddim_steps", "900"], "error: ddim_steps: got 900"),
+        (["--n_samples", "9999"], "error: n_samples: got 9999"),
+        (["--H", "64000"], "argument --H: got 64000, expected a multiple of 64, at most 8192"),
+        (["--preset", "best", "--edge_dilation", "9"], "error: edge_dilation: got 9"),
+        (["--guided_start", "0.5"], "guided_start: got it with --preset paper, expected --pre"),
+        (["--no-weighed_holes"], "weighed_holes: got it with --preset paper"),
+        (["--outdir", ""], "argument --outdir: got '', expected a path"),
+        (["--devices", "0"], "argument --devices: got 0, expected 1 or more"),
         (["--seed", "-1"], "seed: got -1"),
         (["--from-file", "none.txt"], "none.txt"),
         (["--disparity", "none.npy"], "none.npy"),

@@ -9,6 +9,7 @@ import torch
 from stereo.frame import fit_to_model
 from stereo.inversion import NullTextOptions
 from stereo.latents import decode, encode, tensor_to_images
+from stereo.models import load_model
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
 from stereo.pipelines import (
@@ -225,6 +226,11 @@ def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_plan
     ):
         with pytest.raises(ValueError, match=message):
             text_to_stereo(tiny_model, tiny_dpt, "x", disparity=near)
+    for make, given in ((text_to_stereo, "x"), (image_to_stereo, photo)):
+        with pytest.raises(ValueError, match="depth_model: got None without a disparity"):
+            make(tiny_model, None, given)
+    with pytest.raises(ValueError, match="task: got 'picture', expected one of text, depth"):
+        load_model("picture")
     with pytest.raises(ValueError, match="height_px: got 100"):
         SamplingOptions(height_px=100)
     with pytest.raises(ValueError, match="preset: got 'best-ever'"):

@@ -1,6 +1,7 @@
 """The progress bar: stage, step and time left on a terminal, nothing in a file."""
 
 import io
+import logging
 import sys
 from types import SimpleNamespace
 
@@ -40,6 +41,17 @@ def test_nothing_is_drawn_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) ->
     with ProgressBar() as on_step:
         on_step(report("left", 0, 2))
     assert stream.getvalue() == ""
+
+
+def test_a_log_gets_a_line_now_and_then(monkeypatch, caplog) -> None:
+    seconds = iter(range(0, 1000, 10))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr("stereo.progress.time.monotonic", lambda: next(seconds))
+    with caplog.at_level(logging.INFO, "stereo"), ProgressBar("cat.png") as on_step:
+        for step in range(12):
+            on_step(report("left", step, 12))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) >= 2 and lines[0] == "cat.png left view: step 3 of 12"
 
 
 def test_a_notebook_can_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
