@@ -11,9 +11,10 @@ from dpt.models import DPTDepthModel
 from ldm.checkpoint import save_checkpoint
 from ldm.training.autoencoder import vary_colours
 from ldm.training.losses import disparity_loss, standardise
-from ldm.training.pool import draw_crops, open_pool, to_network
+from ldm.training.pool import draw_crops, join_pools, open_pool, to_network
 from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
+from ldm.training.weights import load_part
 from ldm.util import instantiate_from_config
 
 SHEET_IMAGES = 6
@@ -25,8 +26,12 @@ class DepthNetworkTask(Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.pool = open_pool(Path(settings.data.folder), settings.data.scenes)
+        self.pool = join_pools(
+            [open_pool(part.folder, part.scenes) for part in settings.data.parts()]
+        )
         self.network: DPTDepthModel = instantiate_from_config(settings.model)
+        if "dpt" in settings.start:
+            load_part(self.network, settings.start_file("dpt"))
         self.network.to(memory_format=torch.channels_last)
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:

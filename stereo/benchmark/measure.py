@@ -138,7 +138,10 @@ class UNetCall:
     seconds: float
 
     def flop_of(self, evaluations: float, shared: float) -> float:
-        """Return the arithmetic of evaluations, `shared` of which began with another's layers."""
+        """Return the arithmetic of evaluations, `shared` of which began with another's layers.
+
+        What `stereo.reuse` computes once is counted in each of them.
+        """
         whole = self.single_flop / self.batch
         saved = (2 * self.single_flop - self.flop) / self.batch
         return evaluations * whole - shared * saved

@@ -50,7 +50,8 @@ def test_bad_file(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["autoencoder", "dpt", "text", "diffusion", "diffusion-more", "depth"]
+    "part",
+    ["autoencoder", "dpt", "dpt-more", "text", "diffusion", "diffusion-more", "depth"],
 )
 def test_no_part_learns_from_held_out_scenes(part: str) -> None:
     settings = read_settings(CONFIGS / f"{part}.yaml")
