@@ -158,7 +158,7 @@ def test_two_visitors_get_their_own_results(
         ann.page.locator("#text-prompt textarea").fill("a red sphere")
         bob.page.locator("#text-prompt textarea").fill("a green box")
         for visitor in (ann, bob):
-            visitor.set_steps("text", 8)
+            visitor.set_steps("text", 100)  # seconds: time for Bob to be told that he waits
         ann.run("text")
         ann.page.locator("#status progress").wait_for()
         bob.run("text")
