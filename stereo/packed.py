@@ -3,13 +3,20 @@
 PyTorch hands oneDNN a convolution's weights as they lie, so every call of a network lays all of
 them out anew; and it gives float32 matrix products to MKL, which on AMD processors takes twice as
 long (docs/benchmarks.md). The functions used here are what TorchInductor compiles to.
+
+A 3x3 convolution of a map whose pixels stand four times each multiplies equal numbers by several
+weights. Their sums are a transposed convolution's weights: `PackedUpsample` makes 4 products a
+pixel in place of 9, and never lays out the repeated map.
 """
 
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+
+from ldm.modules.diffusionmodules.model import Upsample
 
 PACKABLE = (torch.float32, torch.bfloat16)
 
@@ -75,11 +82,39 @@ class PackedLinear(nn.Linear):
         )
 
 
-PACKED = {nn.Conv2d: PackedConv2d, nn.Linear: PackedLinear}
+class PackedUpsample(Upsample):
+    """Repetition and convolution in one, on packed weights, where its packing holds."""
+
+    packing: Packing | None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, 2H, 2W), as `Upsample` does."""
+        if self.packing is None or not self.packing.serves(x, self.conv.weight):
+            return super().forward(x)
+        return torch.ops.mkldnn._convolution_transpose_pointwise.default(
+            x.contiguous(memory_format=torch.channels_last),
+            self.packing.weight,
+            self.conv.bias,
+            *DOUBLING.values(),
+            "none",
+            [],
+            "",
+        )
+
+
+# The transposed convolution, of 4x4 weights, that doubles a map's size.
+DOUBLING: dict[str, Any] = {
+    "padding": (1, 1),
+    "output_padding": (0, 0),
+    "stride": (2, 2),
+    "dilation": (1, 1),
+    "groups": 1,
+}
+PACKED = {nn.Conv2d: PackedConv2d, nn.Linear: PackedLinear, Upsample: PackedUpsample}
 
 
 def pack(network: nn.Module) -> None:
-    """Let the convolutions and linear layers of a network on the CPU run on packed weights.
+    """Let the layers of a network on the CPU that are named in `PACKED` run on packed weights.
 
     Parameters stay what they are. Does nothing where this PyTorch cannot.
     """
@@ -87,9 +122,10 @@ def pack(network: nn.Module) -> None:
         torch.ops.mkldnn, "_linear_pointwise"
     ):
         return
+    whole = {layer.conv for layer in network.modules() if isinstance(layer, Upsample)}
     for layer in network.modules():
-        # Not of a subclass, which may compute something else.
-        if type(layer) in PACKED and _can_be_packed(layer):
+        # Not of a subclass, which may compute something else; not what is packed with its parent.
+        if type(layer) in PACKED and layer not in whole and _can_be_packed(layer):
             layer.packing = _pack(layer)
             layer.__class__ = PACKED[type(layer)]
 
@@ -98,7 +134,7 @@ def repack(network: nn.Module) -> None:
     """Pack anew what was packed from weights that have changed since, as by another precision."""
     for layer in network.modules():
         if isinstance(layer, tuple(PACKED.values())) and _can_be_packed(layer):
-            if layer.packing is None or not layer.packing.is_of(layer.weight):
+            if layer.packing is None or not layer.packing.is_of(_computing(layer).weight):
                 layer.packing = _pack(layer)
 
 
@@ -107,7 +143,13 @@ def is_packed(network: nn.Module) -> bool:
     return any(isinstance(layer, tuple(PACKED.values())) for layer in network.modules())
 
 
-def _can_be_packed(layer: nn.Conv2d | nn.Linear) -> bool:
+def _computing(layer: nn.Module) -> nn.Module:
+    """Return the layer that has the weights."""
+    return layer.conv if isinstance(layer, Upsample) else layer
+
+
+def _can_be_packed(layer: nn.Module) -> bool:
+    layer = _computing(layer)
     weight = layer.weight
     if weight.device.type != "cpu" or weight.dtype not in PACKABLE or weight.is_inference():
         return False
@@ -116,14 +158,34 @@ def _can_be_packed(layer: nn.Conv2d | nn.Linear) -> bool:
     return layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
 
 
-def _pack(layer: nn.Conv2d | nn.Linear) -> Packing:
-    weight = layer.weight.detach()
-    if isinstance(layer, nn.Linear):
+def _pack(layer: nn.Module) -> Packing:
+    source = _computing(layer).weight
+    weight = source.detach()
+    if isinstance(layer, Upsample):
+        packed = torch.ops.mkldnn._reorder_convolution_transpose_weight(
+            doubling_weight(weight), **DOUBLING
+        )
+    elif isinstance(layer, nn.Linear):
         packed = torch.ops.mkldnn._reorder_linear_weight(weight)
     else:
         packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *_shape(layer))
-    return Packing(packed, layer.weight)
+    return Packing(packed, source)
 
 
-def _shape(layer: nn.Conv2d) -> tuple[Any, Any, Any, int]:
+def _shape(layer: nn.Module) -> tuple[Any, Any, Any, int]:
     return layer.padding, layer.stride, layer.dilation, layer.groups
+
+
+def doubling_weight(weight: Tensor) -> Tensor:
+    """Return the transposed convolution that repeats pixels 2x2 and convolves, in one.
+
+    Args:
+        weight: (out, in, 3, 3) of the convolution.
+
+    Returns:
+        (in, out, 4, 4), for stride 2 and padding 1: each pixel's share of the 4x4 pixels around the
+        four that repeat it.
+    """
+    flipped = weight.float().transpose(0, 1).flip(2, 3)
+    # A sum over 2x2, with what lies beyond counted as 0; the average pools with less memory.
+    return (4 * F.avg_pool2d(flipped, 2, stride=1, padding=1)).to(weight.dtype)

@@ -51,13 +51,12 @@ def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
     """Lay weights out as `device` is fastest with, and hold a CPU's memory.
 
     On a GPU the UNet's convolutions are channels-last in half precision, as tensor cores work on
-    that layout. On a CPU the UNet is packed, and the autoencoder, which runs few times,
-    channels-last (docs/benchmarks.md).
+    that layout. On a CPU the UNet and the autoencoder are packed (docs/benchmarks.md).
     """
     unet = model.model.diffusion_model
     if device.type == "cpu":
         pack(unet)
-        model.first_stage_model.to(memory_format=torch.channels_last)
+        pack(model.first_stage_model)
         hold_freed_memory()
     elif model.dtype in HALF:
         unet.to(memory_format=torch.channels_last)

@@ -5,16 +5,20 @@ import pickle
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from stereo.packed import PackedConv2d, PackedLinear, is_packed, pack, repack
+from ldm.modules.diffusionmodules.model import Upsample
+from stereo.packed import PackedConv2d, PackedLinear, PackedUpsample, is_packed, pack, repack
+
+PACKED_LAYERS = (0, 2, 3)  # of the network below
 
 
 def small_network() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(6, 10, 3, padding=1), nn.SiLU(), nn.Linear(5, 7))
+    return nn.Sequential(nn.Conv2d(6, 10, 3, padding=1), nn.SiLU(), nn.Linear(5, 7), Upsample(10))
 
 
 @settings(max_examples=30, deadline=None)
@@ -75,6 +79,28 @@ def test_packed_linear_layers_give_the_same(features, shape, bias, transposed):
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+    channels=st.integers(1, 40),
+    shape=st.tuples(st.integers(1, 3), st.integers(1, 20), st.integers(1, 20)),
+    last=st.booleans(),
+)
+@torch.no_grad()
+def test_packed_upsampling_gives_the_same(channels, shape, last):
+    layer = Upsample(channels)
+    batch, height, width = shape
+    x = torch.randn(batch, channels, height, width)
+    if last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    expected = layer(x)
+    pack(layer)
+    assert isinstance(layer, PackedUpsample)
+    assert type(layer.conv) is nn.Conv2d, "packed twice"
+    found = layer(x)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_gradients_flow_as_before():
     network, x = small_network(), torch.randn(1, 6, 5, 5)
     x.requires_grad_(True)
@@ -116,14 +142,15 @@ def test_new_weights_at_an_old_address_count():
     pack(network)
     for _ in range(20):
         for weight in network.parameters():
-            weight.data = torch.randn_like(weight)
-        expected = nn.functional.linear(
-            nn.functional.silu(
-                nn.functional.conv2d(x, network[0].weight, network[0].bias, padding=1)
-            ),
-            network[2].weight,
-            network[2].bias,
+            weight.data = torch.randn_like(weight) / 8  # about what new layers have
+        convolution, _, linear, upsample = network
+        rows = F.linear(
+            F.silu(F.conv2d(x, convolution.weight, convolution.bias, padding=1)),
+            linear.weight,
+            linear.bias,
         )
+        repeated = rows.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+        expected = F.conv2d(repeated, upsample.conv.weight, upsample.conv.bias, padding=1)
         torch.testing.assert_close(network(x), expected, atol=1e-5, rtol=1e-5)
     for _ in range(20):
         network.half().float()
@@ -134,13 +161,15 @@ def test_new_weights_at_an_old_address_count():
 def test_packed_anew_after_another_precision():
     network, x = small_network(), torch.randn(1, 6, 5, 5)
     pack(network)
-    first = [network[0].packing, network[2].packing]
+    layers = [network[index] for index in PACKED_LAYERS]
+    first = [layer.packing for layer in layers]
     repack(network)
-    assert [network[0].packing, network[2].packing] == first
+    assert [layer.packing for layer in layers] == first
     repack(network.to(torch.bfloat16).float())
-    for layer, packing in zip((network[0], network[2]), first, strict=True):
+    for layer, packing in zip(layers, first, strict=True):
         assert layer.packing is not packing
-        assert layer.packing.serves(x, layer.weight)
+        weight = layer.conv.weight if isinstance(layer, Upsample) else layer.weight
+        assert layer.packing.serves(x, weight)
 
 
 @torch.no_grad()
@@ -178,4 +207,4 @@ def test_without_onednn_nothing_changes(monkeypatch):
     network = small_network()
     pack(network)
     assert not is_packed(network)
-    assert type(network[0]) is nn.Conv2d and type(network[2]) is nn.Linear
+    assert [type(network[index]) for index in PACKED_LAYERS] == [nn.Conv2d, nn.Linear, Upsample]
