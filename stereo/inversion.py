@@ -6,7 +6,7 @@ trajectory. For that both stay in float32: in half precision the optimisation do
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -81,9 +81,9 @@ def ddim_inversion(
     """
     trajectory = [latents]
     total = len(sampler.ddim_timesteps)
-    known = None if wasteful else unchanging(sampler)
+    known = unchanging(sampler, wasteful=wasteful)
     for step in range(total):
-        with nullcontext() if known is None else known.at(step, views=1):
+        with known.at(step, views=1):
             trajectory.append(sampler.encode_step(trajectory[-1], context, step))
         if on_step is not None:
             on_step(StepReport("invert", step, total, trajectory[-1], latents))
@@ -116,11 +116,11 @@ def null_text_inversion(
     latents, embedding = trajectory[-1], conditioning.unconditional
     pace = PUBLISHED_STEPS / total if options.scale_with_steps else 1
     weights = tuple(sampler.model.model.parameters()) if wasteful else ()
-    known = None if wasteful else unchanging(sampler)
+    known = unchanging(sampler, wasteful=wasteful)
     embeddings, losses, path = [], [], []
     for step in range(total):
         index = total - 1 - step
-        with nullcontext() if known is None else known.at(index, views=None):
+        with known.at(index, views=None):
             conditional = sampler.output(latents, conditioning.context, index)
             problem = _Step(sampler, latents, conditional, index, conditioning.guidance_scale)
             embedding, step_losses = _optimise(

@@ -7,7 +7,7 @@ from there. The result is the same.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +61,18 @@ class Unchanging:
             yield
 
 
-def unchanging(sampler: DDIMSampler) -> Unchanging:
-    """Return the tables of a sampler's schedule, indexed as its steps are."""
+class Forgetful:
+    """In place of `Unchanging` where every call is to be evaluated whole."""
+
+    def at(self, index: int, *, views: int | None) -> AbstractContextManager[None]:
+        """Let calls of the network be what they are."""
+        return nullcontext()
+
+
+def unchanging(sampler: DDIMSampler, *, wasteful: bool = False) -> Unchanging | Forgetful:
+    """Return the tables of a sampler's schedule, indexed as its steps are; `wasteful`, none."""
+    if wasteful:
+        return Forgetful()
     model = sampler.model
     return Unchanging(model.model.diffusion_model, sampler.ddim_timesteps, model.device)
 

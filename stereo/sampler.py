@@ -28,7 +28,7 @@ from stereo.conditioning import Conditioning, View
 from stereo.memory import keep
 from stereo.options import StereoOptions
 from stereo.plan import LatentShift, ShiftSteps
-from stereo.reuse import Unchanging, unchanging
+from stereo.reuse import Forgetful, Unchanging, unchanging
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,9 @@ class Denoiser:
         return self_attention_layers(self.unet)
 
     @cached_property
-    def unchanging(self) -> Unchanging:
+    def unchanging(self) -> Unchanging | Forgetful:
         """Return what the network makes of the timesteps and prompts."""
-        return unchanging(self.sampler)
+        return unchanging(self.sampler, wasteful=self.wasteful)
 
     def step(self, latents: Tensor, index: int, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
         """Advance latents (views * n, C, h, w) by DDIM step `index` (0-based, in order of time)."""
@@ -96,7 +96,8 @@ class Denoiser:
         guidance = Guidance(cond, scale, uncond, whole=self.wasteful)
         remaining = self.total - 1 - index
         timesteps = self.sampler.timesteps_at(remaining, latents)
-        with self._reusing(remaining, len(views)):
+        own_prompts = self.conditioning.changes_by_step
+        with self.unchanging.at(remaining, views=None if own_prompts else len(views)):
             output = guidance.output(self.sampler.model, latents, timesteps)
         # View by view, so that noise added with eta > 0 is the same for all of them.
         parts = zip(latents.chunk(len(views)), output.chunk(len(views)), strict=True)
@@ -115,12 +116,6 @@ class Denoiser:
         """Tell the hook about a finished step."""
         if self.on_step is not None:
             self.on_step(StepReport(stage, index, self.total, latents, predicted))
-
-    def _reusing(self, remaining: int, views: int) -> AbstractContextManager[None]:
-        if self.wasteful:
-            return nullcontext()
-        own_prompts = self.conditioning.changes_by_step
-        return self.unchanging.at(remaining, views=None if own_prompts else views)
 
     def _generator(self, index: int) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed + STEP_SEED_STRIDE * (index + 1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from stereo.benchmark.flop import count_flop
 from stereo.packed import pack
 
 if TYPE_CHECKING:
@@ -164,13 +165,3 @@ def unet_call(model: "LatentDiffusion", batch: int, size: tuple[int, int]) -> UN
     clocks = [Clock(lambda: unet(latents, steps, texts), device) for _ in range(REPEATS)]
     times = [clock.busy_seconds for clock in clocks]
     return UNetCall(batch, guided, single, statistics.median(times))
-
-
-def count_flop(work: Callable[[], object]) -> int:
-    """Return the FLOP of matrix products and convolutions in `work`."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    # Packed layers, which the counter does not know, are plain ones with gradients on.
-    with torch.enable_grad(), FlopCounterMode(display=False) as counter:
-        work()
-    return counter.get_total_flops()
