@@ -9,8 +9,7 @@ OUTPUTS = outputs/demo
 PROMPT = a red sphere on a wooden floor
 DEPTH_PROMPT = a red sphere left of a yellow cylinder on a wooden floor
 SCENE = docs/scene.png
-# The embedded model is small: mild guidance, and few steps for its pictures, serve it best.
-GUIDANCE = --scale 3
+# The embedded model is small: few steps serve its pictures as well.
 INVERSION = --ddim_steps 20 --inner_steps 3
 METRICS = outputs/metrics
 SHARE = --devices 2 --device cpu
@@ -40,9 +39,9 @@ $(READY): requirements.txt
 
 demo: $(READY)
 	@echo "1/3 text to stereo: $(PROMPT)"
-	@$(RUN) txt2stereoimg.py --prompt "$(PROMPT)" $(GUIDANCE) --outdir $(OUTPUTS)/text $(FORMATS)
+	@$(RUN) txt2stereoimg.py --prompt "$(PROMPT)" --outdir $(OUTPUTS)/text $(FORMATS)
 	@echo "2/3 depth to stereo: $(DEPTH_PROMPT), under the depth of $(SCENE)"
-	@$(RUN) depth2stereoimg.py --prompt "$(DEPTH_PROMPT)" --init_img $(SCENE) $(GUIDANCE) \
+	@$(RUN) depth2stereoimg.py --prompt "$(DEPTH_PROMPT)" --init_img $(SCENE) \
 		--outdir $(OUTPUTS)/depth $(FORMATS)
 	@echo "3/3 picture to stereo: $(SCENE)"
 	@$(RUN) img2stereo.py --img_path $(SCENE) $(INVERSION) --outdir $(OUTPUTS)/image $(FORMATS)

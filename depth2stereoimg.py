@@ -37,7 +37,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     )
     options.add_prompt_options(parser)
     options.add_model_options(parser, own_depth=True)
-    options.add_sampling_options(parser, guidance_scale=9.0)
+    options.add_sampling_options(parser, guidance="9; 3 with the embedded model")
     options.add_stereo_options(parser)
     options.add_output_options(parser, outdir="outputs/depth2stereoimg-samples")
     return options.parse(parser, arguments)

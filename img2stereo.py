@@ -42,7 +42,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     )
     add_photos_at_once(parser)
     options.add_model_options(parser)
-    options.add_sampling_options(parser, guidance_scale=7.5, many=False)
+    options.add_sampling_options(parser, guidance="7.5", many=False)
     options.add_stereo_options(parser)
     options.add_output_options(parser, outdir="outputs/img2stereo-samples")
     args = options.parse(parser, arguments)

@@ -21,7 +21,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     parser = OneLineParser(__doc__)
     options.add_prompt_options(parser)
     options.add_model_options(parser)
-    options.add_sampling_options(parser, guidance_scale=9.0, seed=24)
+    options.add_sampling_options(parser, guidance="9; 3 with the embedded model", seed=24)
     options.add_stereo_options(parser)
     options.add_output_options(parser, outdir="outputs/txt2stereoimg-samples")
     return options.parse(parser, arguments)

@@ -81,15 +81,18 @@ def add_model_options(parser: argparse.ArgumentParser, *, own_depth: bool = Fals
 
 
 def add_sampling_options(
-    parser: argparse.ArgumentParser, *, guidance_scale: float, seed: int = 42, many: bool = True
+    parser: argparse.ArgumentParser, *, guidance: str, seed: int = 42, many: bool = True
 ) -> None:
-    """Declare how Stable Diffusion is sampled; `many` for workflows with several samples."""
+    """Declare how Stable Diffusion is sampled.
+
+    `guidance` tells its default scale (`stereo.guidance`); `many` is for several samples.
+    """
     group = parser.add_argument_group("sampling")
     group.add_argument(
         "--ddim_steps", "--steps", type=whole_number, default=50, metavar="N", help="DDIM steps"
     )
     group.add_argument(
-        "--scale", type=float, default=guidance_scale, metavar="X", help="guidance scale"
+        "--scale", type=float, metavar="X", help=f"guidance scale (default: {guidance})"
     )
     group.add_argument("--ddim_eta", type=float, default=0.0, metavar="X", help="eta of DDIM")
     group.add_argument("--seed", type=int, default=seed, metavar="N", help="of the start noise")

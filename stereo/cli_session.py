@@ -64,6 +64,7 @@ class Session:
         self.rounds = list(options.sampling_rounds(args))
 
         from stereo.batch import Batch
+        from stereo.guidance import with_guidance
         from stereo.models import (
             find_checkpoint,
             find_depth_checkpoint,
@@ -80,6 +81,7 @@ class Session:
         self._batch = Batch(args, self.stereo, files=(ckpt, args.config, depth_file))
         self.model = load_model(task, **options.model_options(args, ckpt))
         self.depth_model = depth_file and load_depth_model(depth_file, device=args.device)
+        self.rounds = [with_guidance(each, self.model, task) for each in self.rounds]
         first = self.rounds[0]
         if task == "image":
             first = replace(first, samples=args.photos_at_once)

@@ -125,6 +125,7 @@ def load_model(
         OSError: for one that cannot be read.
     """
     from ldm.checkpoint import load_model as load_checkpoint
+    from stereo.guidance import EMBEDDED_GUIDANCE
     from stereo.speed import suit_device
 
     if task not in PUBLISHED:
@@ -137,6 +138,8 @@ def load_model(
             path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
         )
     _check_task(model, task, path)
+    if path.resolve() == _embedded(task):
+        model.guidance_scale = EMBEDDED_GUIDANCE
     suit_device(model, place)
     model.to(place).requires_grad_(False)
     return model.eval()
@@ -155,6 +158,10 @@ def load_depth_model(path: Path | None = None, *, device: str | None = None) -> 
     with _naming("depthmodel_path", found):
         model = load(found).to(choose_device(device))
     return model.requires_grad_(False).eval()
+
+
+def _embedded(task: Task) -> Path:
+    return (ROOT / MODELS / f"{EMBEDDED[task]}.safetensors").resolve()
 
 
 def _find(

@@ -170,7 +170,8 @@ class SamplingOptions:
 
     Attributes:
         steps: DDIM steps of the full schedule.
-        guidance_scale: classifier-free guidance; 1 switches it off.
+        guidance_scale: classifier-free guidance; 1 switches it off. None takes what suits the
+            workflow and the model (`stereo.guidance`).
         eta: DDIM's eta; 0 is deterministic.
         seed: start noise of the first sample; sample k uses seed + k.
         samples: pictures per prompt.
@@ -180,7 +181,7 @@ class SamplingOptions:
     """
 
     steps: int = 50
-    guidance_scale: float = 9.0
+    guidance_scale: float | None = None
     eta: float = 0.0
     seed: int = 42
     samples: int = 1
@@ -191,7 +192,8 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         _check_range("steps", self.steps, 1, 500)
         _check_range("eta", self.eta, 0, 1)
-        _check_range("guidance_scale", self.guidance_scale, 0, 100)
+        if self.guidance_scale is not None:
+            _check_range("guidance_scale", self.guidance_scale, 0, 100)
         _check_range("samples", self.samples, 1, 1024)
         _check_range("seed", self.seed, 0, 2**32 - 1)
         for name in ("height_px", "width_px"):

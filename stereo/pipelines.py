@@ -18,6 +18,7 @@ from stereo.frame import (
     photo_disparity,
     picture_size,
 )
+from stereo.guidance import with_guidance
 from stereo.inversion import NullTextOptions, invert_photo
 from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions, preset
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
 
 PAPER = StereoOptions()
 BEST = preset("best")
-PROMPT_SAMPLING = SamplingOptions()
-PHOTO_SAMPLING = SamplingOptions(guidance_scale=7.5)
+SAMPLING = SamplingOptions()
 NULL_TEXT = NullTextOptions()
 
 
@@ -45,7 +45,7 @@ def text_to_stereo(
     prompt: str,
     *,
     options: StereoOptions = PAPER,
-    sampling: SamplingOptions = PROMPT_SAMPLING,
+    sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
@@ -69,6 +69,7 @@ def text_to_stereo(
         One pair per sample.
     """
     check_depth_model(depth_model, [disparity])
+    sampling = with_guidance(sampling, model, "text")
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
@@ -101,7 +102,7 @@ def depth_to_stereo(
     prompt: str,
     *,
     options: StereoOptions = PAPER,
-    sampling: SamplingOptions = PROMPT_SAMPLING,
+    sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
@@ -122,6 +123,7 @@ def depth_to_stereo(
         One pair per sample.
     """
     check_map(disparity, options)
+    sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options)
     size = latent_size(model, *frame.size_px[::-1])
     options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
@@ -157,7 +159,7 @@ def image_to_stereo(
     image: np.ndarray,
     *,
     options: StereoOptions = PAPER,
-    sampling: SamplingOptions = PHOTO_SAMPLING,
+    sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
     disparity: np.ndarray | None = None,
@@ -202,7 +204,7 @@ def images_to_stereo(
     seeds: Sequence[int],
     *,
     options: StereoOptions = BEST,
-    sampling: SamplingOptions = PHOTO_SAMPLING,
+    sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
     disparities: Sequence[np.ndarray | None] | None = None,
@@ -231,6 +233,7 @@ def images_to_stereo(
     check_depth_model(depth_model, given)
     for disparity in given:
         check_map(disparity, options)
+    sampling = with_guidance(sampling, model, "image")
     frame = fit_to_model(model, images[0], sampling, options)
     photos = [frame.image(image) for image in images]
     height_px, width_px = photos[0].shape[:2]

@@ -11,6 +11,7 @@ from stereo.app.catalogue import Checkpoint, list_checkpoints, pick_checkpoint
 from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS
 from stereo.app.request import Request
 from stereo.cli_options import SHAPES_PROMPT
+from stereo.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 from stereo.models import Task
 
 TITLES: dict[Task, str] = {
@@ -28,9 +29,8 @@ MAPS = [".png", ".tif", ".tiff", ".npy", ".pfm"]
 PRESETS = [("Best", "best"), ("As in the paper", "paper"), ("As published", "original")]
 DEPTH_PROMPT = "a red sphere left of a yellow cylinder on a wooden floor"
 PROMPTS: dict[Task, str] = {"text": SHAPES_PROMPT, "depth": DEPTH_PROMPT, "image": ""}
-GUIDANCE: dict[Task, float] = {"text": 9.0, "depth": 9.0, "image": 7.5}
-# The embedded model is small: mild guidance and few steps serve it best.
-EMBEDDED_GUIDANCE, EMBEDDED_STEPS, EMBEDDED_INNER_STEPS = 3.0, 20, 3
+# The embedded model is small: few steps serve it as well.
+EMBEDDED_STEPS, EMBEDDED_INNER_STEPS = 20, 3
 PUBLISHED_STEPS, PUBLISHED_INNER_STEPS = 50, 10
 
 
@@ -189,7 +189,7 @@ def defaults(task: Task, checkpoint: Checkpoint) -> tuple[int, float, int]:
     """Return the steps, guidance and null-text steps that suit a checkpoint."""
     if checkpoint.embedded:
         return EMBEDDED_STEPS, EMBEDDED_GUIDANCE, EMBEDDED_INNER_STEPS
-    return PUBLISHED_STEPS, GUIDANCE[task], PUBLISHED_INNER_STEPS
+    return PUBLISHED_STEPS, PUBLISHED_GUIDANCE[task], PUBLISHED_INNER_STEPS
 
 
 def _whole(name: str, value: float | None) -> int:

@@ -8,6 +8,7 @@ import torch
 
 from stereo.benchmark.networks import Networks
 from stereo.disparity import predict_disparity
+from stereo.guidance import PUBLISHED_GUIDANCE
 from stereo.latents import decode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions
 from stereo.pipelines import depth_to_stereo, images_to_stereo, text_to_stereo
@@ -16,7 +17,6 @@ from stereo.sampler import denoise_left
 from stereo.stages import make_run, prompts, stack_map
 
 PROMPT = "a red sphere in front of a blue box on a wooden floor"
-GUIDANCE = {"text": 9.0, "depth": 9.0, "image": 7.5}
 PLAIN = StereoOptions()
 TEXTURE_STD = 30
 
@@ -35,10 +35,10 @@ def photo(size_px: int) -> np.ndarray:
 
 
 def sampling_of(networks: Networks, *, size_px: int, steps: int, samples: int) -> SamplingOptions:
-    """Return the workflow's own guidance at a size."""
+    """Return the workflow's published guidance at a size."""
     return SamplingOptions(
         steps=steps,
-        guidance_scale=GUIDANCE[networks.task],
+        guidance_scale=PUBLISHED_GUIDANCE[networks.task],
         samples=samples,
         height_px=size_px,
         width_px=size_px,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ldm.files import whole_file
 from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
-from stereo.options import SamplingOptions
+from stereo.guidance import EMBEDDED_GUIDANCE
 from stereo.report.generate import Sampling
 from stereo.report.judge import Judge
 from stereo.report.judge_training import (
@@ -56,7 +56,7 @@ class Settings:
 
     count: int = 32
     steps: int = 20
-    guidance_scale: float = SamplingOptions().guidance_scale
+    guidance_scale: float = EMBEDDED_GUIDANCE
     photos: tuple[Path, ...] = ()
     pairs: Path | None = None
     judge: JudgeSettings = JudgeSettings()

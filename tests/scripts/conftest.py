@@ -98,7 +98,13 @@ def _pair(seed: int) -> StereoPair:
 def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
     """Replace models and workflows; loading still looks whether a given checkpoint exists."""
     fake = Workflows()
-    model = SimpleNamespace(image_size=8, downsample_factor=8, device="cpu", dtype="torch.float32")
+    model = SimpleNamespace(
+        image_size=8,
+        downsample_factor=8,
+        device="cpu",
+        dtype="torch.float32",
+        guidance_scale=None,
+    )
     monkeypatch.setattr("stereo.models.load_model", lambda task, **named: model)
     monkeypatch.setattr("stereo.models.load_depth_model", lambda path, *, device: model)
     monkeypatch.setattr(

@@ -68,6 +68,8 @@ class LatentDiffusion(nn.Module):
     """
 
     depth_conditioned = False
+    # What prompts should lead it by, where that is not the workflows' published scale.
+    guidance_scale: float | None = None
 
     def __init__(
         self,
