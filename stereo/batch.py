@@ -20,6 +20,7 @@ from stereo.cli import SOME_FAILED, one_line
 from stereo.evaluation.shards import Team
 from stereo.formats import DEFAULT_FORMATS, FORMATS
 from stereo.options import SamplingOptions, StereoOptions, settings_of
+from stereo.seeds import derived_seed
 
 FINGERPRINT_DIGITS = 16
 
@@ -30,8 +31,7 @@ Item = TypeVar("Item")
 
 def item_seed(seed: int, name: str) -> int:
     """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
-    digest = hashlib.sha256(f"{seed}\n{name}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
+    return derived_seed(seed, name) >> 1
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

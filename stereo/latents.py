@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stereo.seeds import derived_seed
+
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
-
-# Hole noise comes from other seeds than start noise, so the two are independent.
-HOLE_SEED_OFFSET = 2**40
 
 
 def seeded_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
@@ -28,7 +27,15 @@ def seeded_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
 def hole_noise(seeds: Sequence[int], like: Tensor) -> Tensor:
     """Draw what holes of latents `like` (n, C, h, w) may take, independent of the start noise."""
     _, channels, height, width = like.shape
-    return seeded_noise([HOLE_SEED_OFFSET + seed for seed in seeds], (channels, height, width))
+    own = [derived_seed(seed, "holes") for seed in seeds]
+    return seeded_noise(own, (channels, height, width))
+
+
+def step_noise(seeds: Sequence[int], step: int, like: Tensor) -> Tensor:
+    """Draw what a step with eta > 0 adds to latents `like` (n, C, h, w), another at each step."""
+    _, channels, height, width = like.shape
+    own = [derived_seed(seed, f"step {step}") for seed in seeds]
+    return seeded_noise(own, (channels, height, width))
 
 
 def latent_size(model: "LatentDiffusion", height_px: int, width_px: int) -> tuple[int, int]:

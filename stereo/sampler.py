@@ -25,15 +25,13 @@ from stereo.attention import (
     share_attention,
 )
 from stereo.conditioning import Conditioning, View
+from stereo.latents import step_noise
 from stereo.memory import keep
 from stereo.options import StereoOptions
 from stereo.plan import LatentShift, ShiftSteps
 from stereo.reuse import Forgetful, Unchanging, unchanging
 
 log = logging.getLogger(__name__)
-
-# Noise added at a step comes from a seed of its own, beyond all start seeds.
-STEP_SEED_STRIDE = 2**32
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class Denoiser:
         sampler: with its schedule made.
         conditioning: of the n samples.
         total: executed steps; fewer than the schedule's when it starts part of the way.
-        seed: of the noise that eta > 0 adds, the same for both views.
+        seed: of the first sample; the noise that eta > 0 adds goes by each sample's.
         on_step: called after every step; raising in it ends the run.
         wasteful: evaluate every call whole, as the published code does: each latent anew under
             each text, with nothing kept from one call for the next. The result is the same.
@@ -99,14 +97,8 @@ class Denoiser:
         own_prompts = self.conditioning.changes_by_step
         with self.unchanging.at(remaining, views=None if own_prompts else len(views)):
             output = guidance.output(self.sampler.model, latents, timesteps)
-        # View by view, so that noise added with eta > 0 is the same for all of them.
-        parts = zip(latents.chunk(len(views)), output.chunk(len(views)), strict=True)
-        updated = [
-            self.sampler.update(view, part, remaining, generator=self._generator(index))
-            for view, part in parts
-        ]
-        latents, predicted = (torch.cat(views) for views in zip(*updated, strict=True))
-        return latents, predicted
+        noise = self._noise(index, remaining, latents, len(views))
+        return self.sampler.update(latents, output, remaining, noise=noise)
 
     def renoise(self, clean: Tensor, noise: Tensor) -> Tensor:
         """Bring clean latents (n, C, h, w) to the noise level that this run starts from."""
@@ -117,8 +109,13 @@ class Denoiser:
         if self.on_step is not None:
             self.on_step(StepReport(stage, index, self.total, latents, predicted))
 
-    def _generator(self, index: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self.seed + STEP_SEED_STRIDE * (index + 1))
+    def _noise(self, index: int, remaining: int, latents: Tensor, views: int) -> Tensor | None:
+        """Return what the step adds, the same for all views of a sample; None with eta 0."""
+        if not self.sampler.ddim_sigmas[remaining]:
+            return None
+        samples = len(latents) // views
+        seeds = range(self.seed, self.seed + samples)
+        return step_noise(seeds, index, latents).to(latents).repeat(views, 1, 1, 1)
 
 
 @dataclass

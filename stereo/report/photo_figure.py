@@ -14,7 +14,7 @@ import numpy as np
 from ldm.data.shapes import HELD_OUT_FIRST_SEED, render_scenes
 from stereo.evaluation.metrics import psnr
 from stereo.options import SamplingOptions, StereoOptions, preset
-from stereo.pipelines import PHOTO_SAMPLING, image_to_stereo
+from stereo.pipelines import SAMPLING, image_to_stereo
 from stereo.report.bench import Bench
 from stereo.report.generate import to_uint8
 from stereo.report.line import Line
@@ -47,7 +47,7 @@ class Trial:
 def measure_photo(bench: Bench) -> list[Line]:
     """Measure right views against the truth, beside copying the left and no attention edit."""
     trials = draw_trials(bench.settings.photo_scenes)
-    sampling = replace(PHOTO_SAMPLING, steps=bench.settings.steps)
+    sampling = replace(SAMPLING, steps=bench.settings.steps)
     options = preset("paper")
     plain = preset("paper", shared_attention=False)
     copied = [trial.psnr(trial.left) for trial in trials]

@@ -200,17 +200,20 @@ class DDIMSampler:
         """
         guidance = Guidance(c, unconditional_guidance_scale, unconditional_conditioning)
         output = guidance.output(self.model, x, t)
-        return self._update(x, output, t, index, generator)
+        return self._update(x, output, t, index, self._noise(x, index, generator))
 
     def output(self, x: Tensor, c: Conditioning, index: int) -> Tensor:
         """Return the model's output for x (B, C, h, w) at step `index`, without guidance."""
         return self.model.apply_model(x, self.timesteps_at(index, x), c)
 
     def update(
-        self, x: Tensor, output: Tensor, index: int, *, generator: torch.Generator | None = None
+        self, x: Tensor, output: Tensor, index: int, *, noise: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return (x_prev, pred_x0) of step `index`, given the model's output for x."""
-        return self._update(x, output, self.timesteps_at(index, x), index, generator)
+        """Return (x_prev, pred_x0) of step `index`, given the model's output for x.
+
+        With eta > 0 it adds `noise`, unit noise of x's shape.
+        """
+        return self._update(x, output, self.timesteps_at(index, x), index, noise)
 
     def encode_step(self, x: Tensor, c: Conditioning, index: int) -> Tensor:
         """Return the latents one step noisier than x, those that step `index` starts from."""
@@ -227,7 +230,7 @@ class DDIMSampler:
         output: Tensor,
         t: Tensor,
         index: int,
-        generator: torch.Generator | None,
+        noise: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         eps = self.model.predict_eps_from_output(x, t, output)
         if self.model.parameterization == "v":
@@ -236,7 +239,6 @@ class DDIMSampler:
             noise_scale = self.ddim_sqrt_one_minus_alphas[index]
             pred_x0 = (x - noise_scale * eps) / _sqrt(self.ddim_alphas[index])
         sigma = self.ddim_sigmas[index]
-        noise = _draw(x, generator) if sigma else None
         alpha = self.ddim_alphas_prev[index]
         return ddim_update(pred_x0, eps, alpha=alpha, sigma=sigma, noise=noise), pred_x0
 
@@ -244,7 +246,11 @@ class DDIMSampler:
         self, x: Tensor, guidance: Guidance, index: int, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
         t = self.timesteps_at(index, x)
-        return self._update(x, guidance.output(self.model, x, t), t, index, generator)
+        output = guidance.output(self.model, x, t)
+        return self._update(x, output, t, index, self._noise(x, index, generator))
+
+    def _noise(self, x: Tensor, index: int, generator: torch.Generator | None) -> Tensor | None:
+        return _draw(x, generator) if self.ddim_sigmas[index] else None
 
     def _step_back(self, x: Tensor, guidance: Guidance, index: int) -> Tensor:
         """Take step `index` backwards.
