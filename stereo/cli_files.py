@@ -90,7 +90,11 @@ def read_map(
     from stereo.disparity import read_disparity
 
     path = find_map(args, name)
-    return None if path is None else read_disparity(path, size_px=size_px, is_depth=args.depth)
+    if path is None:
+        return None
+    return read_disparity(
+        path, size_px=size_px, is_depth=args.depth, may_be_flat=args.metric_disparity
+    )
 
 
 def find_map(args: argparse.Namespace, name: str | None = None) -> Path | None:

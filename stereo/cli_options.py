@@ -250,6 +250,8 @@ def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> a
     for name in ("depth", "metric_disparity"):
         if getattr(args, name) and args.disparity is None:
             parser.error(f"argument --{name}: says what --disparity MAP holds, which is missing")
+    if args.depth and args.metric_disparity:
+        parser.error("argument --metric_disparity: not with --depth, whose metres are no pixels")
     if args.viewer:
         args.format = [*(args.format or DEFAULT_FORMATS), "viewer"]
     return args
@@ -335,7 +337,7 @@ def read_prompts(args: argparse.Namespace) -> list[str]:
     prompts = []
     for path in list_texts(args.from_file):
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise ValueError(f"from-file: {path} is not UTF-8 text") from error
         prompts += [line.strip() for line in lines if line.strip()]

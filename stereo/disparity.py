@@ -96,12 +96,17 @@ def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Ten
 
 
 def read_disparity(
-    path: str | Path, *, size_px: tuple[int, int] | None = None, is_depth: bool = False
+    path: str | Path,
+    *,
+    size_px: tuple[int, int] | None = None,
+    is_depth: bool = False,
+    may_be_flat: bool = False,
 ) -> np.ndarray:
     """Read a disparity map (png of 8 or 16 bits, tif, npy, pfm) as (H, W) float32, near = large.
 
     With `is_depth` the file holds metric depth, and 1 / depth is returned; depth 0 and infinity
-    are infinitely far. A map with the proportions of `size_px` (width, height) is resized to it.
+    are infinitely far. A constant map is refused unless it `may_be_flat`. A map with the
+    proportions of `size_px` (width, height) is resized to it.
 
     Raises: FileNotFoundError; ValueError when the map cannot be used.
     """
@@ -113,7 +118,7 @@ def read_disparity(
     values = _invert_depth(values, path) if is_depth else values
     with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused
         values = values.astype(np.float32)
-    check_disparity(values, name=f"disparity {path}")
+    check_disparity(values, name=f"disparity {path}", may_be_flat=may_be_flat)
     if size_px is None or size_px == values.shape[::-1]:
         return values
     return _resized(values, path, size_px)

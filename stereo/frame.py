@@ -84,14 +84,21 @@ def check_depth_model(depth_model: object, disparities: Sequence[np.ndarray | No
         raise ValueError("depth_model: got None without a disparity, expected one of the two")
 
 
-def fit_map(frame: Fit, disparity: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """Crop and resize a user's disparity (H, W) exactly as its image (H, W, 3)."""
+def fit_map(
+    frame: Fit, disparity: np.ndarray, image: np.ndarray, options: StereoOptions
+) -> np.ndarray:
+    """Crop and resize a user's disparity (H, W) exactly as its image (H, W, 3).
+
+    One in pixels of the image comes out in pixels of the resized one.
+    """
     if disparity.shape != image.shape[:2]:
         raise ValueError(
             f"disparity: got {disparity.shape[1]}x{disparity.shape[0]} px, expected the image's "
             f"{image.shape[1]}x{image.shape[0]}"
         )
-    return frame.map(disparity)
+    left, _, right, _ = frame.crop_px
+    enlarged = frame.size_px[0] / (right - left) if options.metric_disparity else 1.0
+    return frame.map(disparity * np.float32(enlarged))
 
 
 def photo_disparity(
@@ -105,7 +112,7 @@ def photo_disparity(
     whole = Fit((0, 0, image.shape[1], image.shape[0]), (image.shape[1], image.shape[0]))
     wanted = whole if options.fusion else frame
     if given is not None:
-        return fit_map(wanted, given, image)
+        return fit_map(wanted, given, image, options)
     return predict_disparity(depth_model, wanted.image(image), preprocessing=depth_feeding(options))
 
 

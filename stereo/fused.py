@@ -14,9 +14,8 @@ from stereo.guided import Guide, denoise_guided, right_noise, trust
 from stereo.images import Fit
 from stereo.latents import decode, encode, hole_noise
 from stereo.options import StereoOptions
-from stereo.plan import first_guided_step, resize_disparity
+from stereo.plan import exact_shift, first_guided_step
 from stereo.sampler import Denoiser, LeftBranch
-from stereo.shift import offsets_px
 from stereo.warp import warp_left, warp_right
 
 if TYPE_CHECKING:
@@ -97,16 +96,13 @@ def _guide(
     frame = Fit((0, 0, width, height), (size[1] * factor, size[0] * factor))
     clean = torch.cat([encode(model, frame.image(view)) for view in filled])
     known = torch.cat([known_cells(view, size) for view in valid])
-    cells = resize_disparity(torch.from_numpy(left.disparity_px), size)
-    cells = cells * (size[1] / left.disparity_px.shape[-1])
+    plan = exact_shift(torch.from_numpy(left.disparity_px), size, options)
     first = first_guided_step(run.total, options)
     noise = right_noise(
         left.branch.latents[first - 1],
         left.clean,
         run.sampler.ddim_alphas[run.total - 1 - first],
-        offsets_px(cells, -1 if options.eye == "right" else 1, options.rounding).to(
-            left.clean.device
-        ),
+        plan.right.to(left.clean.device),
         hole_noise(seeds, left.clean),
         eye=options.eye,
     )

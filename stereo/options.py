@@ -143,6 +143,11 @@ class StereoOptions:
             raise ValueError(
                 f"scale_percent: got {self.scale_percent}, expected -50 to 50 (% of the width)"
             )
+        if self.fusion and self.scale_percent < 0:
+            raise ValueError(
+                f"scale_percent: got {self.scale_percent} with fusion (preset best), expected 0 or "
+                "more; eye 'left' makes the other view"
+            )
         if self.eye == "left" and self.shift_both:
             raise ValueError("eye: got 'left', but shift_both makes both views anew")
         if self.shift_step is not None and self.shift_step < 0:

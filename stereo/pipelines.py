@@ -23,10 +23,10 @@ from stereo.inversion import NullTextOptions, invert_photo
 from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
-from stereo.plan import depth_conditions, latent_shift, record_after, trunk_steps
+from stereo.plan import depth_conditions, exact_shift, latent_shift, record_after, trunk_steps
 from stereo.sampler import OnStep, denoise_left
 from stereo.screen import settle_strength
-from stereo.stages import describe, make_run, prompts, stack_map
+from stereo.stages import describe, make_run, pixel_disparity, prompts, stack_map
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -69,6 +69,8 @@ def text_to_stereo(
         One pair per sample.
     """
     check_depth_model(depth_model, [disparity])
+    if sampling.strength != 1:
+        raise ValueError(f"strength: got {sampling.strength}, expected 1 without a picture")
     sampling = with_guidance(sampling, model, "text")
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
@@ -130,15 +132,19 @@ def depth_to_stereo(
     near_map = (
         predict_disparity(model.depth_model.model, frame.image(image))
         if disparity is None
-        else fit_map(frame, disparity, image)
+        else fit_map(frame, disparity, image, options)
     )
     near = stack_map(near_map, sampling.samples, model.device)
-    plan = latent_shift(near, size, options)
+    plan = (
+        exact_shift(pixel_disparity(near, options), size, options)
+        if options.fusion
+        else latent_shift(near, size, options)
+    )
     depth = depth_conditions(near, size, plan, options)
     conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
     run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
     start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
-    if run.total < sampling.steps and not options.published_bookkeeping:
+    if run.total < len(run.sampler.ddim_timesteps) and not options.published_bookkeeping:
         kept = encode(model, frame.image(image))
         start = run.renoise(kept.expand_as(start), start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
@@ -286,6 +292,10 @@ def _check_photos(
     if sampling.eta:
         raise ValueError(
             f"eta: got {sampling.eta}, expected 0 for a photo, as noise inverts to none"
+        )
+    if sampling.strength != 1:
+        raise ValueError(
+            f"strength: got {sampling.strength}, expected 1 for a photo, which is inverted whole"
         )
     if not images or len(images) != len(seeds):
         raise ValueError(f"seeds: got {len(seeds)}, expected one for each of {len(images)} photos")

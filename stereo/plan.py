@@ -139,6 +139,14 @@ def latent_shift(disparity: Tensor, size: tuple[int, int], options: StereoOption
     return LatentShift(right, left, refresh, options.published_bookkeeping, eyes)
 
 
+def exact_shift(disparity_px: Tensor, size: tuple[int, int], options: StereoOptions) -> LatentShift:
+    """Turn disparity (n, H, W), in pixels of that width, into offsets at latent size (h, w)."""
+    cells = resize_disparity(disparity_px, size) * (size[1] / disparity_px.shape[-1])
+    towards, eyes = (-1, EYES) if options.eye == "right" else (1, EYES[::-1])
+    offsets = offsets_px(cells, towards, options.rounding)
+    return LatentShift(offsets, None, offsets, False, eyes)
+
+
 def resize_disparity(disparity: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize disparity (n, H, W) to (h, w), bicubic, corners not aligned, no antialiasing."""
     resized = F.interpolate(disparity.float().unsqueeze(1), size, mode="bicubic")

@@ -30,7 +30,7 @@ def load(path: str | Path) -> StereoPair:
         OSError: when it cannot be read.
     """
     path = Path(path)
-    if path.suffix == PAGE:
+    if path.suffix.lower() == PAGE:
         from stereo.viewer import read_page
 
         page = read_page(path)
@@ -38,7 +38,7 @@ def load(path: str | Path) -> StereoPair:
     settings = _settings_or_none(path) or {}
     name = settings.pop("format", None) or _format_by_name(path)
     left, right = _views(path, name)
-    stem = path.name.removesuffix(FORMATS[name].ending) if name in FORMATS else path.stem
+    stem = _stem(path, name)
     shape = left.shape[:2]
     disparity = _map_beside(path, stem, "disparity", shape, np.zeros(shape, np.float32))
     holes = _map_beside(path, stem, "mask", shape, np.zeros(shape, np.float32))
@@ -59,11 +59,11 @@ def read_settings(path: str | Path) -> dict[str, Any]:
 
 
 def _settings_or_none(path: Path) -> dict[str, Any] | None:
-    if path.suffix == ".npy":
-        path = path.with_name(path.name.removesuffix(FORMATS["disparity_npy"].ending) + ".json")
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".npy":
+        path = path.with_name(_stem(path, "disparity_npy") + ".json")
+    if path.suffix.lower() == ".json":
         return from_text(path.read_text(encoding="utf-8"))
-    if path.suffix == PAGE:
+    if path.suffix.lower() == PAGE:
         from stereo.viewer import read_page_settings
 
         return read_page_settings(path)
@@ -91,13 +91,25 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 def _format_by_name(path: Path) -> str:
     endings = {form.ending: name for name, form in FORMATS.items()}
-    found = [ending for ending in endings if path.name.endswith(ending)]
+    found = [ending for ending in endings if _ends_with(path, ending)]
     return endings[max(found, key=len)] if found else "sbs"
+
+
+def _ends_with(path: Path, ending: str) -> bool:
+    """Compare as cameras write names, in capitals or not."""
+    return path.name.lower().endswith(ending.lower())
+
+
+def _stem(path: Path, name: str) -> str:
+    """Return the file's name without what its format ends it with."""
+    if name in FORMATS and _ends_with(path, FORMATS[name].ending):
+        return path.name[: -len(FORMATS[name].ending)]
+    return path.stem
 
 
 def _views(path: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     if name in ("left", "right"):
-        stem = path.name.removesuffix(FORMATS[name].ending)
+        stem = _stem(path, name)
         names = (f"{stem}{FORMATS[eye].ending}" for eye in ("left", "right"))
         left, right = (_pixels(path.with_name(file)) for file in names)
         return left, right

@@ -75,6 +75,10 @@ def test_prompt_s_text_decides_about_its_seed(
     run_script("txt2stereoimg.py", "--from-file", "some.txt", "--outdir", "out")
     whole = seeds(workflows)
     assert whole == [item_seed(24, prompt) for prompt in ("a cat", "a dog", "a fox")]
+    # Some editors begin a file with a mark of its encoding.
+    (tmp_path / "marked.txt").write_text("a cat\na dog\na fox\n", encoding="utf-8-sig")
+    run_script("txt2stereoimg.py", "--from-file", "marked.txt", "--outdir", "out")
+    assert seeds(workflows) == whole
     run_script("txt2stereoimg.py", "--prompt", "a dog", "--n_iter", "2", "--outdir", "out")
     assert seeds(workflows) == [whole[1], whole[1] + 1]
 

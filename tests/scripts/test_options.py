@@ -124,6 +124,18 @@ def test_best_preset_with_pixels(
     np.testing.assert_allclose(workflows.calls[0]["disparity"][-1, -1], 9)
 
 
+def test_a_flat_map_in_pixels_is_a_map(
+    run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "flat.npy", np.full((64, 96), 5.0))
+    flat = ("img2stereo.py", "--img_path", picture, "--preset", "best", "--disparity", "flat.npy")
+    done = run_script(*flat, "--metric_disparity")
+    assert done.code == 0, done.err
+    assert (workflows.calls[0]["disparity"] == 5).all()
+    done = run_script(*flat)
+    assert done.code == 2 and "is constant (5)" in done.err
+
+
 def test_fixed_code_keeps_the_seeds(run_script: Runner, workflows: Workflows) -> None:
     run_script("txt2stereoimg.py", "--n_iter", "2", "--fixed_code", "--preset", "original")
     assert [call["sampling"].seed for call in workflows.calls] == [24, 24]
@@ -234,6 +246,10 @@ def test_comfort_options_arrive(
         (["--scale_factor", "much"], "argument --scale_factor: invalid float"),
         (["--depth"], "argument --depth: says what --disparity"),
         (["--metric_disparity"], "argument --metric_disparity: says what --disparity"),
+        (
+            ["--disparity", "m.npy", "--depth", "--metric_disparity"],
+            "argument --metric_disparity: not with --depth",
+        ),
         (["--convergence", "2"], "convergence: got 2.0, expected 0 to 1"),
         (["--convergence", "near"], "argument --convergence: got 'near', expected a number"),
         (["--comfort", "soft"], "argument --comfort: invalid choice"),
@@ -244,6 +260,7 @@ def test_comfort_options_arrive(
         (["--eye", "third"], "argument --eye: invalid choice"),
         (["--viewing_distance_cm", "0"], "viewing_distance_cm: got 0.0, expected 5 to"),
         (["--preset", "best", "--direction", "bi"], "fusion: keeps the left view"),
+        (["--preset", "best", "--scale_factor", "-8"], "scale_factor: got -8.0 with fusion"),
         (["--sedd", "1"], "unrecognized arguments: --sedd 1"),
         (["--scale_factor", "80"], "error: scale_factor: got 80"),
         (["--scale", "-1"], "error: scale: got -1"),

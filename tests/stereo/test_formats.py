@@ -45,6 +45,20 @@ def test_near_object_lies_further_left_in_the_right_eye(name: str, tmp_path: Pat
     assert middle_column(back.left) - middle_column(back.right) == pytest.approx(12, abs=0.5)
 
 
+@pytest.mark.parametrize("name", ["mpo", "jps", "half_sbs"])
+def test_endings_count_in_capitals_too(name: str, tmp_path: Path) -> None:
+    """As cameras write them; what lies beside is found all the same."""
+    written = save_pair(near_square_pair(), tmp_path, formats=[name, "disparity"])[0]
+    ending = FORMATS[name].ending
+    shouted = written.with_name(written.name.removesuffix(ending) + ending.upper())
+    plain = replace(load(written), settings={})
+    Image.open(written).save(shouted, save_all=True) if name == "mpo" else written.rename(shouted)
+    back = load(shouted)
+    assert back.left.shape == plain.left.shape == (64, 128, 3)
+    assert middle_column(back.left) - middle_column(back.right) == pytest.approx(12, abs=0.5)
+    np.testing.assert_array_equal(back.disparity, plain.disparity)
+
+
 @pytest.mark.parametrize("name", EXACT + LOSSY + SQUEEZED)
 def test_layouts_have_the_size_that_players_expect(name: str) -> None:
     size = open_bytes(FORMATS[name].encode(near_square_pair())).size

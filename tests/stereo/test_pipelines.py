@@ -237,8 +237,11 @@ def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_plan
         preset("best-ever")
     with pytest.raises(ValueError, match="rounding: got 'up'"):
         preset("paper", rounding="up")
-    with pytest.raises(ValueError, match="strength: got 0.01 of 5 steps"):
-        text_to_stereo(tiny_model, tiny_dpt, "x", sampling=SamplingOptions(steps=5, strength=0.01))
+    started = SamplingOptions(steps=5, strength=0.5)
+    with pytest.raises(ValueError, match="strength: got 0.5, expected 1 without a picture"):
+        text_to_stereo(tiny_model, tiny_dpt, "x", sampling=started)
+    with pytest.raises(ValueError, match="strength: got 0.5, expected 1 for a photo"):
+        image_to_stereo(tiny_model, tiny_dpt, photo, sampling=started)
 
 
 def test_half_precision_runs_and_null_text_stays_in_float32(tiny_model, tiny_dpt, photo):
@@ -327,3 +330,5 @@ def test_best_refuses_what_would_move_the_left_view():
     for changes in ({"shift_both": True}, {"direction": "bi"}):
         with pytest.raises(ValueError, match="fusion: keeps the left view"):
             preset("best", **changes)
+    with pytest.raises(ValueError, match="scale_percent: got -8 with fusion"):
+        preset("best", scale_percent=-8)
