@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from stereo.evaluation import score
 from stereo.evaluation.geometry import end_point_error, fill_rows, sgbm_disparity, share_off
+from stereo.evaluation.infer import PreparedScene
 from stereo.evaluation.lpips import find_backbones, load_lpips
 from stereo.evaluation.metrics import psnr, siou, ssim
+from stereo.evaluation.score import geometry_metrics, image_metrics
 
 NAN = np.nan
 
@@ -172,3 +175,35 @@ def test_lpips_errors_are_one_line(tmp_path: Path) -> None:
     assert find_backbones(bad)["squeeze"] == bad
     with pytest.raises(ValueError, match="no torchvision squeezenet1_1 file"):
         load_lpips("squeeze", bad)
+
+
+def test_metrics_by_visibility_look_where_they_say() -> None:
+    rng = np.random.default_rng(0)
+    right = rng.integers(0, 200, (48, 64, 3), dtype=np.uint8)
+    visible = np.ones((48, 64), bool)
+    visible[:, 20:36] = False
+    flat = np.zeros((48, 64), np.float32)
+    scene = PreparedScene("s", "g", right, right, flat, None, visible, {})
+    output = right.copy()
+    output[:, 24:32] += 50  # wrong in the holes' middle alone
+    values = image_metrics(output, scene, [])
+    assert values["psnr_visible"] == 100  # stands for no error
+    assert values["psnr_occluded"] == pytest.approx(10 * np.log10(255**2 / (50**2 / 2)))
+    assert values["psnr"] == pytest.approx(10 * np.log10(255**2 / (50**2 / 8)))
+    assert values["ssim_occluded"] < values["ssim"] < values["ssim_visible"]
+
+
+def test_geometry_by_visibility_looks_where_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A near square hides some of the wall from the right eye; only that is measured wrongly."""
+    truth = np.zeros((32, 64), np.float32)
+    truth[:, 30:46] = 8
+    hidden = np.zeros_like(truth, bool)
+    hidden[:, 22:30] = True  # the wall left of the square, which moves over it
+    measured = np.where(hidden, truth + 5, truth)
+    monkeypatch.setattr(score, "sgbm_disparity", lambda left, right, *, largest_px: measured)
+    grey = np.zeros((32, 64, 3), np.uint8)
+    scene = PreparedScene("s", "g", grey, grey, truth, truth, ~hidden, {})
+    values = geometry_metrics(grey, scene)
+    assert values["epe_visible"] == 0 and values["epe_occluded"] == 5
+    assert values["d3_visible"] == 0 and values["d3_occluded"] == 1
+    assert values["epe"] == pytest.approx(5 * hidden.mean())

@@ -64,6 +64,7 @@ class Workflows:
     calls: list[dict[str, Any]] = field(default_factory=list)
     error: BaseException | None = None
     only_for: int | None = None
+    loaded: dict[str, Any] = field(default_factory=dict)
     together: list[int] = field(default_factory=list)
 
     def __call__(self, name: str, named: dict[str, Any], image: np.ndarray | None) -> list:
@@ -105,8 +106,17 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
         dtype="torch.float32",
         guidance_scale=None,
     )
-    monkeypatch.setattr("stereo.models.load_model", lambda task, **named: model)
-    monkeypatch.setattr("stereo.models.load_depth_model", lambda path, *, device: model)
+
+    def load(task: str, **named: Any) -> SimpleNamespace:
+        fake.loaded |= {"task": task, **named}
+        return model
+
+    def load_depth(path: Path, *, device: str | None) -> SimpleNamespace:
+        fake.loaded["depth"] = path
+        return model
+
+    monkeypatch.setattr("stereo.models.load_model", load)
+    monkeypatch.setattr("stereo.models.load_depth_model", load_depth)
     monkeypatch.setattr(
         "stereo.pipelines.text_to_stereo",
         lambda model, depth, prompt, **named: fake("text", {"prompt": prompt, **named}, None),

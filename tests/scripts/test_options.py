@@ -95,6 +95,38 @@ def test_published_i2si_flags_arrive(
     assert done.out == "out/cat_00000_LRF.png\n"
 
 
+@pytest.mark.parametrize("name", ["txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"])
+def test_options_of_the_models_arrive(
+    run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path, name: str
+) -> None:
+    for file in ("own.ckpt", "own.yaml", "own.pt"):
+        (tmp_path / file).write_bytes(b"x")
+    given = [] if name == "txt2stereoimg.py" else ["--init_img", picture]
+    given = ["--img_path", picture] if name == "img2stereo.py" else given
+    negative = [] if name == "img2stereo.py" else ["--negative_prompt", "fog"]
+    # Reading the picture's depth is the network's work, which is not there.
+    own_map = ["--disparity", "map.npy"] if given else []
+    np.save("map.npy", np.linspace(0, 9, 64 * 96).reshape(64, 96))
+    done = run_script(
+        name, *given, *negative, *own_map, "--ckpt", "own.ckpt", "--config", "own.yaml",
+        "--parameterization", "v", "--precision", "bf16", "--device", "cpu",
+        "--depthmodel_path", "own.pt",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    task = {"t": "text", "d": "depth", "i": "image"}[name[0]]
+    assert workflows.loaded == {
+        "task": task,
+        "ckpt": Path("own.ckpt"),
+        "config": Path("own.yaml"),
+        "parameterization": "v",
+        "precision": "bf16",
+        "device": "cpu",
+        "depth": Path("own.pt"),
+    }
+    if negative:
+        assert workflows.calls[0]["negative_prompt"] == "fog"
+
+
 def test_t2si_defaults_and_published_names(run_script: Runner, workflows: Workflows) -> None:
     done = run_script(
         "txt2stereoimg.py", "--prompt", "a cat", "--steps", "7", "--H", "128", "--W", "192",
@@ -116,11 +148,17 @@ def test_best_preset_with_pixels(
     done = run_script(
         "img2stereo.py", "--img_path", picture, "--preset", "best", "--disparity", "px.npy",
         "--metric_disparity", "--convergence", "0.25", "--inversion", "null-text",
+        "--guided_start", "0.3", "--no-weighed_holes", "--edge_dilation", "2",
+        "--inner_steps", "4",
     )  # fmt: skip
     assert done.code == 0, done.err
     stereo = workflows.calls[0]["options"]
     assert stereo.fusion and stereo.metric_disparity and stereo.convergence == 0.25
     assert stereo.inversion == "null-text"
+    assert (stereo.guided_start, stereo.weighed_holes, stereo.edge_dilation_percent) == (
+        0.3, False, 2,
+    )  # fmt: skip
+    assert workflows.calls[0]["null_text"].inner_steps == 4
     np.testing.assert_allclose(workflows.calls[0]["disparity"][-1, -1], 9)
 
 

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
+from stereo import pipelines
+from stereo.latents import encode, seeded_noise
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import depth_to_stereo
 from stereo.plan import LatentShift
@@ -35,6 +38,25 @@ def test_less_than_the_whole_schedule_sets_out_from_the_picture(
     assert bool(begun) == noisy
 
 
+def test_it_sets_out_from_the_picture_at_the_steps_noise_level(tiny_depth_conditioned, monkeypatch):
+    begun, denoise = [], pipelines.denoise_left
+
+    def watch(run, start, **how):
+        begun.append((run, start))
+        return denoise(run, start, **how)
+
+    monkeypatch.setattr(pipelines, "denoise_left", watch)
+    sampling = SamplingOptions(steps=10, strength=0.5, guidance_scale=1, seed=4)
+    small = SQUARE[:64, :64]
+    depth_to_stereo(
+        tiny_depth_conditioned, small, "x", sampling=sampling, disparity=planes(1)[:64, :64]
+    )
+    ((run, start),) = begun
+    clean, noise = encode(tiny_depth_conditioned, small), seeded_noise([4], start.shape[1:])
+    alpha = run.sampler.ddim_alphas[4]  # five of ten steps remain
+    torch.testing.assert_close(start, alpha**0.5 * clean + (1 - alpha) ** 0.5 * noise)
+
+
 def test_too_little_strength_is_refused(tiny_depth_conditioned):
     sampling = SamplingOptions(steps=5, strength=0.01)
     with pytest.raises(ValueError, match="strength: got 0.01 of 5 steps"):
@@ -48,8 +70,6 @@ def test_pixels_of_a_picture_are_those_of_the_given_one(tiny_depth_conditioned, 
     def watch(near, size, plan, options):
         moved.append(plan)
         return conditions(near, size, plan, options)
-
-    from stereo import pipelines
 
     conditions = pipelines.depth_conditions
     monkeypatch.setattr(pipelines, "depth_conditions", watch)

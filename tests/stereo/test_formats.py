@@ -1,6 +1,7 @@
 """Formats: what each holds, eye order by geometry, round trips, damaged files."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,46 @@ def test_red_cyan_anaglyph_shows_red_of_the_left_eye_and_the_rest_of_the_right()
     picture = np.asarray(open_bytes(FORMATS["anaglyph"].encode(pair)))
     np.testing.assert_array_equal(picture[..., 0], pair.left[..., 0])
     np.testing.assert_array_equal(picture[..., 1:], pair.right[..., 1:])
+
+
+# Of a left (200, 50, 10) and a right (10, 120, 241); grey is 0.299 R + 0.587 G + 0.114 B.
+MIXED = {
+    "anaglyph": (200, 120, 241),
+    "anaglyph_half": (90, 120, 241),
+    "anaglyph_grey": (90, 101, 101),
+    "anaglyph_dubois": (106, 77, 255),
+    "anaglyph_green_magenta": (10, 50, 241),
+    "anaglyph_amber_blue": (200, 50, 188),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name.startswith("anaglyph")])
+def test_anaglyphs_of_colours_by_hand(name: str) -> None:
+    left, right = np.array([[[200, 50, 10]]], np.uint8), np.array([[[10, 120, 241]]], np.uint8)
+    pair = StereoPair(left, right, np.zeros((1, 1), np.float32), np.ones((1, 1), bool))
+    mixed = np.asarray(open_bytes(FORMATS[name].encode(pair)))[0, 0]
+    assert tuple(mixed.tolist()) == MIXED[name]
+
+
+def test_pictures_of_several_parts_show_them_in_their_order() -> None:
+    pair = noise_pair()
+    width = pair.left.shape[1]
+    overview = np.asarray(open_bytes(FORMATS["overview"].encode(pair)))
+    parts = [overview[:, k * width : (k + 1) * width] for k in range(4)]
+    shown = ("left", "right", "disparity_colour", "anaglyph_dubois")
+    for part, name in zip(parts, shown, strict=True):
+        np.testing.assert_array_equal(part, open_bytes(FORMATS[name].encode(pair)))
+    rgbd = np.asarray(open_bytes(FORMATS["rgbd"].encode(pair)))
+    np.testing.assert_array_equal(rgbd[:, :width], pair.left)
+    grey = np.rint(pair.disparity * 255)
+    np.testing.assert_array_equal(rgbd[:, width:], np.repeat(grey[..., None], 3, axis=2))
+
+
+def test_the_disparity_array_is_the_disparity() -> None:
+    pair = noise_pair()
+    np.testing.assert_array_equal(
+        np.load(BytesIO(FORMATS["disparity_npy"].encode(pair))), pair.disparity
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name.startswith("anaglyph")])

@@ -247,13 +247,21 @@ def test_bad_calls_are_refused_in_one_line(tiny_model, tiny_dpt, photo, two_plan
 def test_half_precision_runs_and_null_text_stays_in_float32(tiny_model, tiny_dpt, photo):
     dtype = next(tiny_model.model.parameters()).dtype
     tiny_model.model.to(torch.bfloat16)
+    ran: dict[str, set[torch.dtype]] = {}
+
+    def remember(report):
+        ran.setdefault(report.stage, set()).add(tiny_model.model.diffusion_model.dtype)
+
+    null_text = NullTextOptions(inner_steps=1)
     try:
         (pair,) = image_to_stereo(
-            tiny_model, tiny_dpt, photo, sampling=FEW, null_text=NullTextOptions(inner_steps=1)
+            tiny_model, tiny_dpt, photo, sampling=FEW, null_text=null_text, on_step=remember
         )
         assert next(tiny_model.model.parameters()).dtype == torch.bfloat16
     finally:
         tiny_model.model.to(dtype)
+    assert ran.pop("invert") == ran.pop("null-text") == {torch.float32}
+    assert set.union(*ran.values()) == {torch.bfloat16}
     assert pair.right.std() > 0
 
 

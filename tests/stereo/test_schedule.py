@@ -52,6 +52,7 @@ EVALUATIONS = {
     ("text", "paper", "uni", "exact"): 89 * 2,
     ("text", "paper", "uni", "published"): 150 * 2,
     ("text", "original", "bi", "exact"): (50 + 2 * 39) * 2,
+    ("text", "original", "bi", "published"): 150 * 2,
     ("text", "best", "uni", "exact"): (50 + 5) * 2,
     ("depth", "paper", "uni", "exact"): 89 * 2,
     ("depth", "paper", "uni", "published"): 100 * 2,
