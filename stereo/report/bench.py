@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
+# Whose code makes the figures.
+PACKAGES = ("ldm", "dpt", "stereo")
+
 log = logging.getLogger(__name__)
 
 JUDGE_TEST_SCENES = 300
@@ -150,7 +153,7 @@ def write_judge(path: Path, judge: Judge, accuracy: float) -> None:
 
 
 def fingerprint(paths: list[Path], told: dict) -> str:
-    """Return a digest of weight files and settings, which a measured figure belongs to.
+    """Return a digest of weight files, settings and code, which a measured figure belongs to.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -162,6 +165,9 @@ def fingerprint(paths: list[Path], told: dict) -> str:
         if not path.is_file():
             raise FileNotFoundError(describe_missing(path))
         digest.update(checkpoint_digest(path).encode())
+    for package in PACKAGES:
+        for source in sorted((ROOT / package).rglob("*.py")):
+            digest.update(source.read_bytes())
     return digest.hexdigest()[:20]
 
 
