@@ -49,7 +49,13 @@ def prompts(
     sampling: SamplingOptions,
     depth: dict[View, Tensor] | None = None,
 ) -> Conditioning:
-    """Embed a prompt and its negative for all samples."""
+    """Embed a prompt and its negative for all samples.
+
+    Raises:
+        ValueError: when no guidance scale has been chosen (`stereo.guidance.with_guidance`).
+    """
+    if sampling.guidance_scale is None:
+        raise ValueError("guidance_scale: got None, expected a number, as with_guidance gives")
     context = model.get_learned_conditioning([prompt, negative_prompt]).float()
     positive, negative = (part.repeat(sampling.samples, 1, 1) for part in context.split(1))
     return Conditioning(positive, negative, sampling.guidance_scale, depth)

@@ -10,6 +10,7 @@ from stereo.guidance import EMBEDDED_GUIDANCE, with_guidance
 from stereo.models import load_model
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
+from stereo.stages import prompts
 
 PUBLISHED = {"text": 9.0, "depth": 9.0, "image": 7.5}
 
@@ -42,6 +43,11 @@ def test_other_files_are_led_as_published(tmp_path):
     ckpt = tmp_path / "own.safetensors"
     shutil.copy(ROOT / MODELS / "shapes.safetensors", ckpt)
     assert load_model("text", ckpt=ckpt, device="cpu").guidance_scale is None
+
+
+def test_a_run_needs_a_scale(tiny_model):
+    with pytest.raises(ValueError, match="guidance_scale: got None"):
+        prompts(tiny_model, "x", "", SamplingOptions())
 
 
 def test_a_pair_tells_the_scale_that_was_taken(tiny_model, tiny_dpt):

@@ -92,7 +92,7 @@ def make_pair(model, depth_model, options: StereoOptions) -> None:
 
 
 def test_a_run_told_something_else_starts_over(tiny_model):
-    sampling = SamplingOptions(steps=STEPS)
+    sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
     run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
     latents = torch.zeros(1, 4, 8, 8)
     first, _ = run.step(latents, 0, ("trunk",))
@@ -103,7 +103,7 @@ def test_a_run_told_something_else_starts_over(tiny_model):
 
 def test_tables_are_where_the_network_will_run(tiny_model):
     """Weights that are shelved for `--offload` lie elsewhere until the network is called."""
-    sampling = SamplingOptions(steps=STEPS)
+    sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
     run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
     meta = torch.device("meta")
     known = Unchanging(tiny_model.model.diffusion_model, run.sampler.ddim_timesteps, meta)
