@@ -292,8 +292,15 @@ def load_denoiser(model: LatentDiffusion, path: Path) -> None:
         ValueError: its weights do not fit.
     """
     tensors = read_denoiser(path)
+    if STEM not in tensors:
+        raise ValueError(f"{path}: holds no denoiser ({STEM} is missing)")
     stem = tensors[STEM]
     more = model.model.diffusion_model.in_channels - stem.shape[1]
+    if more < 0:
+        raise ValueError(
+            f"{path}: its denoiser takes {stem.shape[1]} channels, expected at most "
+            f"{model.model.diffusion_model.in_channels}"
+        )
     tensors[STEM] = F.pad(stem, (0, 0, 0, 0, 0, more))
     load_strictly(model, tensors, path=path, prefixes=DENOISER)
 

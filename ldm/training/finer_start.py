@@ -15,10 +15,13 @@ from torch import Tensor, nn
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.diffusionmodules.openaimodel import UNetModel
+from ldm.training.weights import UNREAD_ENDINGS
 
 UNET = "model.diffusion_model."
 STEM, HEAD = f"{UNET}input_blocks.0.0.", f"{UNET}out."
 INPUT_ROW = re.compile(re.escape(UNET) + r"input_blocks\.(\d+)\.(.*)")
+OUTPUT_ROW = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.(.*)")
+PARTS = (UNET, "cond_stage_model.")
 # The new level has two rows of blocks on the way down: a residual block, and halving.
 NEW_ROWS = 2
 NOISE_DEVIATION = 2.0
@@ -36,15 +39,32 @@ def load_below_new_level(
         ValueError: `model`'s U-Net is not the coarser one with another level of as many channels
             as that one's first, of one residual block, before it.
     """
+    if f"{STEM}weight" not in coarser:
+        raise ValueError(f"{path}: holds no denoiser ({STEM}weight is missing)")
     renamed = below_new_level(coarser)
     own = model.state_dict()
+    rows_up = len(model.model.diffusion_model.output_blocks) - NEW_ROWS
+    below = [name for name in own if name.startswith(PARTS) and not _is_new(name, rows_up)]
     wrong = [n for n, t in renamed.items() if n not in own or own[n].shape != t.shape]
+    wrong += [n for n in below if n not in renamed and not n.endswith(UNREAD_ENDINGS)]
     if wrong:
         raise ValueError(f"{path}: does not fit below a new level ({len(wrong)}: {wrong[0]}, ...)")
     model.load_state_dict(renamed, strict=False)
     unet = model.model.diffusion_model
     spread_stem(unet.input_blocks[0][0])
     fit_halving(unet, weight=coarser[f"{STEM}weight"], bias=coarser[f"{STEM}bias"])
+
+
+def _is_new(name: str, rows_up: int) -> bool:
+    """Tell whether a weight is the new level's, from `rows_up` on on the way up.
+
+    The row before them, the coarser model's last, doubles the size now.
+    """
+    row, row_up = INPUT_ROW.fullmatch(name), OUTPUT_ROW.fullmatch(name)
+    if row_up:
+        index, doubles = int(row_up[1]), row_up[2].split(".")[1] == "conv"
+        return index >= rows_up or (index == rows_up - 1 and doubles)
+    return name.startswith(HEAD) or bool(row and int(row[1]) <= NEW_ROWS)
 
 
 def below_new_level(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ldm.models.autoencoder import AutoencoderKL
 from ldm.training.pool import Pool, save_array, to_network
@@ -47,9 +47,10 @@ def process_rank() -> int:
 
 
 def digest(model: AutoencoderKL) -> str:
-    """Return a short name of the weights of `model`."""
+    """Return a short name of the weights that make latents, those behind the encoder included."""
     found = hashlib.sha256()
-    for name, value in sorted(model.encoder.state_dict().items()):
+    parts = nn.ModuleDict({"encoder": model.encoder, "quant_conv": model.quant_conv})
+    for name, value in sorted(parts.state_dict().items()):
         found.update(name.encode() + value.detach().cpu().float().numpy().tobytes())
     return found.hexdigest()[:12]
 
@@ -74,6 +75,12 @@ def encode_mean(model: AutoencoderKL, images: Tensor) -> Tensor:
 
 
 def shrink(images: Tensor, size_px: int) -> Tensor:
-    """Average (B, C, S, S) down to (B, C, size_px, size_px); S is a multiple of size_px."""
+    """Average (B, C, S, S) down to (B, C, size_px, size_px).
+
+    Raises:
+        ValueError: S is no multiple of size_px.
+    """
+    if images.shape[-1] % size_px:
+        raise ValueError(f"size_px: got {size_px}, expected a divisor of {images.shape[-1]}")
     factor = images.shape[-1] // size_px
     return F.avg_pool2d(images, factor) if factor > 1 else images

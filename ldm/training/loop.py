@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
+from ldm.files import write_text
 from ldm.training.checkpoint import CHECKPOINT, PiecewiseIO, check_resume
 from ldm.training.ema import WeightAverage
 from ldm.training.fast_norm import use_fast_norms
@@ -97,6 +98,8 @@ class TrainingLoop(pl.LightningModule):
         """Take it back."""
         self.average.load_state_dict(checkpoint["average"])
         self.minutes_before = checkpoint["minutes"]
+        if not self.global_rank:
+            drop_rows_after(self.folder / "loss.csv", checkpoint["global_step"])
 
     def write_results(self) -> None:
         """Write the curve, a picture and the weights, all of the averaged weights."""
@@ -136,10 +139,10 @@ class Saver(pl.Callback):
     def __init__(self, every_minutes: float) -> None:
         self.every_minutes, self.saved_at = every_minutes, 0.0
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: TrainingLoop, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: TrainingLoop, batch: Any, batch_idx: int
     ) -> None:
-        """Save when it is time."""
+        """Save what the last step left, when it is time: callbacks end a step before the loop."""
         if pl_module.minutes - self.saved_at > self.every_minutes:
             self._save(trainer, pl_module)
 
@@ -165,6 +168,15 @@ class Saver(pl.Callback):
         self.saved_at = loop.minutes
 
 
+def drop_rows_after(path: Path, step: int) -> None:
+    """Take what a run noted after its last checkpoint out of the curve: it will note it again."""
+    if not path.exists():
+        return
+    head, *rows = path.read_text().splitlines(keepends=True)
+    kept = [row for row in rows if int(row.partition(",")[0]) <= step]
+    write_text(path, "".join([head, *kept]))
+
+
 def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
     """Choose the kernels of attention: on a CPU the fused one's backward pass is the slower."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
@@ -172,7 +184,7 @@ def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
 
 def learning_rate(step: int, progress: float, *, peak: float, warmup: int) -> float:
     """Return a linear warm-up in steps times a cosine decay to zero in progress."""
-    return peak * min(1.0, (step + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * min(1.0, (step + 1) / max(1, warmup)) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def fit(settings: Settings, task: Task, *, folder: Path, devices: int, resume: bool) -> None:

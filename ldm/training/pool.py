@@ -103,7 +103,16 @@ def open_pool(folder: Path, count: int | None = None) -> Pool:
 
 
 def join_pools(pools: Sequence[Pool]) -> Pool:
-    """Return one pool of the scenes of several; all but the last must end with a whole shard."""
+    """Return one pool of the scenes of several.
+
+    Raises:
+        ValueError: one but the last does not end with a whole shard.
+    """
+    broken = [len(pool) for pool in pools[:-1] if len(pool) % SHARD_SCENES]
+    if broken:
+        raise ValueError(
+            f"scenes: got {broken[0]}, expected a multiple of {SHARD_SCENES} where others follow"
+        )
     return Pool(
         tuple(shard for pool in pools for shard in pool.images),
         tuple(shard for pool in pools for shard in pool.disparities_px),

@@ -115,6 +115,9 @@ class Settings:
             raise ValueError(f"part: got {self.part!r}, expected one of {PARTS}")
         if not self.stages or self.stages[0].start != 0:
             raise ValueError("stages: expected at least one, the first with start 0")
+        starts = [stage.start for stage in self.stages]
+        if starts != sorted(starts):
+            raise ValueError(f"stages: got starts {starts}, expected them to rise")
 
     def fingerprint(self) -> str:
         """Return a digest of everything that decides what is learned, the limits left out."""

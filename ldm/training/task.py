@@ -13,7 +13,8 @@ class Task(nn.Module, ABC):
     """A part being trained: its networks, its loss, its pictures, and its weights file.
 
     Batches are drawn inside `loss` from the generator that it is given, so that they are a
-    function of the seed and the step alone and a run resumes exactly.
+    function of the seed, the step and the stage. Where a run's steps end it, and not its minutes,
+    it resumes exactly.
     """
 
     def __init__(self, settings: Settings) -> None:

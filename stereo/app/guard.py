@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 # Gradio can fetch other hosts' files (`file=https://...`, `file/https://...`, `proxy=...`); this
 # page has none.
 FETCHING = re.compile(r"/(?:file|proxy|stream)[=/]\s*[a-z][a-z0-9+.-]+:|/proxy[=/]", re.IGNORECASE)
-ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # one letter is a Windows drive
 POLICY = "; ".join(
     (
         "default-src 'self'",
@@ -56,7 +55,7 @@ class Guard:
         if FETCHING.search(scope["path"]):
             await _refuse(send_with_headers, FORBIDDEN)
             return
-        if scope["method"] != "POST" or not _is_json(scope):
+        if scope["method"] != "POST" or _is_upload(scope):
             await self._app(scope, receive, send_with_headers)
             return
         body = await _read(receive)
@@ -68,9 +67,10 @@ class Guard:
             await self._app(scope, _replay(body, receive), send_with_headers)
 
 
-def _is_json(scope: "Scope") -> bool:
-    kinds = (value.lower() for key, value in scope["headers"] if key == b"content-type")
-    return any(b"json" in kind for kind in kinds)
+def _is_upload(scope: "Scope") -> bool:
+    """Tell whether a body is a form of files; all else, declared or not, may be read as JSON."""
+    kinds = [value.lower() for key, value in scope["headers"] if key == b"content-type"]
+    return bool(kinds) and all(kind.startswith(b"multipart/form-data") for kind in kinds)
 
 
 async def _read(receive: "Receive") -> bytes | None:

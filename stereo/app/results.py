@@ -114,5 +114,9 @@ def _prefix(request: Request) -> str:
 
 def _title(request: Request, pair: StereoPair) -> str:
     what = request.prompt.strip() or (request.picture.name if request.picture else "")
+    if request.task == "image":
+        return what
     sample = pair.settings.get("sample", 0)
-    return f"{what} (seed {int(request.seed) + sample})" if request.task != "image" else what
+    # Not the sum of both, which given as a seed makes another picture.
+    which = f"seed {int(request.seed)}" + (f", pair {sample + 1}" if sample else "")
+    return f"{what} ({which})"

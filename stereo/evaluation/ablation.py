@@ -43,7 +43,7 @@ def _table(group: str, base: Mean, members: list[Mean], columns: list[Column]) -
 
 def _change(base: Mean, variant: Mean, column: Column) -> str:
     key = column.key
-    if variant is base or key not in variant.metrics or variant.counts[key] != base.counts.get(key):
+    if variant is base or not variant.has_scenes_of(base, key):
         return ABSENT
     more = base.metrics[key] - variant.metrics[key]
     return f"{more if column in LOST else -more:+.{column.digits}f}"

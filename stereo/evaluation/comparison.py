@@ -91,8 +91,8 @@ def _row(pair: Comparison, method: Mean, base: Mean) -> list[str]:
 
 
 def _gain(key: str, method: Mean, base: Mean) -> float | None:
-    """Return the difference of two means; None where not all scenes of one are in the other."""
-    if key not in method.metrics or method.counts.get(key) != base.counts.get(key):
+    """Return the difference of two means; None where they are not over the same scenes."""
+    if not method.has_scenes_of(base, key):
         return None
     gain = method.metrics[key] - base.metrics[key]
     if key not in RELATIVE:

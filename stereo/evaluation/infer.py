@@ -126,9 +126,11 @@ def read_scene(folder: RunFolder, name: str) -> PreparedScene:
 
 
 def _render(folder: RunFolder, method: str, scene: PreparedScene, models: Models) -> bool:
-    started = time.perf_counter()
     task = Task(scene.name, scene.left, scene.disparity, scene.notes["prompt"])
     try:
+        if is_generated(method):
+            _ = models.diffusion  # loaded here, so that its seconds are not the first view's
+        started = time.perf_counter()
         made = make_method(method, models)(task)
     except FAILURES as error:
         record(folder, method, scene.name, error)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ldm.files import file_digest
+
 MISSING = "skipped: weights not found"
 # Per backbone: torchvision's name, and the layers whose outputs are compared.
 TAPS = {
@@ -24,12 +26,13 @@ MEAN, SPREAD = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
 
 @dataclass(frozen=True)
 class Lpips:
-    """A loaded backbone, its linear heads, and the layers they look at."""
+    """A loaded backbone, its linear heads, the layers they look at, and its file's digest."""
 
     name: str
     layers: nn.Sequential
     heads: list[Tensor]
     taps: tuple[int, ...]
+    digest: str
 
     def distance(
         self, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None
@@ -107,7 +110,7 @@ def load_lpips(name: str, backbone: Path) -> Lpips:
         # Damaged pickles raise anything; all of it means the same here.
         raise ValueError(f"lpips: {backbone} is no torchvision {architecture} file") from error
     layers = model.features.float().eval().requires_grad_(False)
-    return Lpips(name, layers, _heads(name, len(taps)), taps)
+    return Lpips(name, layers, _heads(name, len(taps)), taps, file_digest(backbone))
 
 
 def _heads(name: str, count: int) -> list[Tensor]:

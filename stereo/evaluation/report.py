@@ -2,7 +2,6 @@
 
 import csv
 import io
-from dataclasses import asdict
 from typing import Any
 
 from ldm.files import write_text
@@ -33,7 +32,7 @@ def write_report(folder: RunFolder) -> list[Row]:
         "git_commit": _commits(folder, rows),
         "methods": methods,
         "notes": notes,
-        "means": [asdict(mean) for mean in summary],
+        "means": [mean.told() for mean in summary],
     }
     write_json(folder.root / SUMMARY, content)
     write_text(folder.root / TABLE, markdown(run, summary, notes))

@@ -75,13 +75,32 @@ def _row(folder: RunFolder, method: str, scene: str, group: str) -> Row:
 
 @dataclass(frozen=True)
 class Mean:
-    """Means of a method over a group's scenes; `counts` says over how many each metric."""
+    """Means of a method over a group's scenes; `measured` names those of each metric."""
 
     group: str
     method: str
     scenes: int
     metrics: dict[str, float]
-    counts: dict[str, int]
+    measured: dict[str, frozenset[tuple[str, str]]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Over how many scenes each metric is."""
+        return {key: len(scenes) for key, scenes in self.measured.items()}
+
+    def told(self) -> dict[str, Any]:
+        """Return it JSON-able."""
+        return {
+            "group": self.group,
+            "method": self.method,
+            "scenes": self.scenes,
+            "metrics": self.metrics,
+            "counts": self.counts,
+        }
+
+    def has_scenes_of(self, other: "Mean", key: str) -> bool:
+        """Return whether both means of a metric are over the very same scenes, some at least."""
+        return key in self.metrics and self.measured[key] == other.measured.get(key)
 
 
 def means(rows: list[Row]) -> list[Mean]:
@@ -112,8 +131,13 @@ def _family(group: str) -> str:
 
 def _mean(group: str, method: str, rows: list[Row]) -> Mean:
     names = sorted({name for row in rows for name in row.metrics})
-    values = {name: [row.metrics.get(name) for row in rows] for name in names}
-    known = {name: [v for v in found if v is not None] for name, found in values.items()}
-    averages = {name: round(sum(v) / len(v), 6) for name, v in known.items() if v}
-    counts = {name: len(v) for name, v in known.items() if v}
-    return Mean(group, method, sum(row.status == SCORED for row in rows), averages, counts)
+    having = {name: [row for row in rows if row.metrics.get(name) is not None] for name in names}
+    having = {name: found for name, found in having.items() if found}
+    averages = {
+        name: round(sum(row.metrics[name] for row in found) / len(found), 6)
+        for name, found in having.items()
+    }
+    measured = {
+        name: frozenset((row.group, row.scene) for row in found) for name, found in having.items()
+    }
+    return Mean(group, method, sum(row.status == SCORED for row in rows), averages, measured)

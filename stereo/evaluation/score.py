@@ -21,6 +21,7 @@ SCORE = "score"
 NO_TRUTH = "not scored: no true right view"
 # Written into every score; raise it when a metric changes, and old scores are made anew.
 VERSION = 2
+MEASURED_AGAINST = ("left.png", "right.png", "truth.npy", "visible.png")
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _rounded(value: float) -> float | None:
 
 def _digests(folder: RunFolder, scene: str) -> dict[str, str]:
     """Return digests of what a scene's views are measured against."""
-    paths = [folder.scene(scene) / name for name in ("right.png", "truth.npy", "visible.png")]
+    paths = [folder.scene(scene) / name for name in MEASURED_AGAINST]
     return {path.stem: _digest(path) for path in paths if path.is_file()}
 
 
@@ -118,8 +119,8 @@ def _stamp(
     folder: RunFolder, method: str, scene: str, lpips: list[Lpips], known: dict[str, str]
 ) -> dict[str, Any]:
     view = _digest(folder.view(method, scene))
-    names = sorted(network.name for network in lpips)
-    return {"version": VERSION, "view": view, "lpips": names, **known}
+    networks = {network.name: network.digest for network in lpips}
+    return {"version": VERSION, "view": view, "lpips": networks, **known}
 
 
 def _stored_stamp(folder: RunFolder, method: str, scene: str) -> dict[str, Any] | None:

@@ -3,8 +3,10 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
 import torch
 
+from ldm.training import pool
 from ldm.training.depth_network import DepthNetworkTask
 from ldm.training.settings import DataSettings
 from tests.ldm.training.tiny import SIZE_PX, tiny_pool, tiny_settings
@@ -23,7 +25,8 @@ def test_a_given_network_is_gone_on_from(tmp_path: Path) -> None:
     torch.testing.assert_close(kept, given, atol=5e-3, rtol=5e-3)  # files hold float16
 
 
-def test_all_kinds_of_scenes_are_looked_at(tmp_path: Path) -> None:
+def test_all_kinds_of_scenes_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SHARD_SCENES", 6)
     for folder in ("pool", "pool-calm", "pool-portraits"):
         tiny_pool(tmp_path / folder)
     settings = tiny_settings("dpt", tmp_path)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
@@ -81,6 +81,32 @@ def test_a_denoiser_that_does_not_fit_below_is_refused(trained: Path) -> None:
     start = {**settings.start, "coarser_diffusion": str(trained / "diffusion.safetensors")}
     with pytest.raises(ValueError, match="does not fit below a new level"):
         DiffusionTask(dataclasses.replace(settings, start=start))
+
+
+def test_a_start_that_lacks_weights_is_refused(trained: Path, tmp_path: Path) -> None:
+    settings = tiny_settings("diffusion", trained)
+    config = copy.deepcopy(dataclasses.asdict(settings))
+    config["model"]["params"]["unet_config"]["params"].update(
+        channel_mult=[1, 1, 1], attention_resolutions=[4]
+    )
+    kept_all = load_file(trained / "diffusion.safetensors")
+    for lost, message in (
+        ("middle_block", "does not fit below a new level"),
+        ("cond_stage_model", "does not fit below a new level"),
+        ("input_blocks.0.0", "holds no denoiser"),
+    ):
+        path = tmp_path / f"{lost}.safetensors"
+        save_file({name: t for name, t in kept_all.items() if lost not in name}, path)
+        config["start"]["coarser_diffusion"] = str(path)
+        with pytest.raises(ValueError, match=message):
+            DiffusionTask(parse_settings(config))
+    model = DiffusionTask(settings).model
+    with pytest.raises(ValueError, match="holds no denoiser"):
+        diffusion.load_denoiser(model, path)
+    wider = {**kept_all, diffusion.STEM: kept_all[diffusion.STEM].repeat(1, 2, 1, 1)}
+    save_file(wider, path)
+    with pytest.raises(ValueError, match="takes 8 channels, expected at most 4"):
+        diffusion.load_denoiser(model, path)
 
 
 def test_many_objects_are_drawn_more_often(trained: Path) -> None:

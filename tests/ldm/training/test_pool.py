@@ -34,6 +34,16 @@ def test_joined_pools_keep_their_order(tmp_path: Path, monkeypatch: pytest.Monke
     assert joined.captions[last:] == part.captions
 
 
+def test_pools_that_end_within_a_shard_cannot_be_followed(tmp_path: Path) -> None:
+    """Pictures are found by whole shards: the next pool's would be another scene's."""
+    tiny_pool(tmp_path / "pool")
+    part = pool.open_pool(tmp_path / "pool")
+    assert len(part) % pool.SHARD_SCENES
+    with pytest.raises(ValueError, match=f"scenes: got {len(part)}, expected a multiple of 256"):
+        pool.join_pools([part, part])
+    assert len(pool.join_pools([part])) == len(part)
+
+
 def test_empty_pool_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no rendered shard"):
         pool.open_pool(tmp_path)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from ldm.training import checkpoint
 from ldm.training.autoencoder import AutoencoderTask
 from ldm.training.checkpoint import CHECKPOINT, INDEX, read_checkpoint, read_pieces, write_pieces
+from ldm.training.loop import drop_rows_after
 from tests.ldm.training.tiny import tiny_settings, train
 
 
@@ -31,12 +32,15 @@ def test_resume_continues_the_count(trained: Path) -> None:
     assert found["average"]["updates"] == 5
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
 def test_an_interrupted_run_ends_in_the_weights_of_one_without(
-    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
 ) -> None:
+    """Ctrl-C is saved; what ends otherwise goes on from what was saved before."""
     settings = tiny_settings("autoencoder", trained)
     # By steps alone, as the clock would tell two runs apart.
     limits = dataclasses.replace(settings.limits, max_steps=6, max_minutes=1e9)
+    limits = dataclasses.replace(limits, save_minutes=1e-9)  # after every step
     paths = [tmp_path / f"{name}.safetensors" for name in ("whole", "interrupted")]
     whole, interrupted = (
         dataclasses.replace(settings, limits=limits, weights=str(path)) for path in paths
@@ -47,18 +51,27 @@ def test_an_interrupted_run_ends_in_the_weights_of_one_without(
     def loss(task: AutoencoderTask, *args: Any) -> torch.Tensor:
         asked.append(1)
         if len(asked) == 4:
-            raise KeyboardInterrupt
+            raise end
         return real(task, *args)
 
     monkeypatch.setattr(AutoencoderTask, "loss", loss)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(end):
         train(interrupted, tmp_path / "interrupted")
     saved = read_checkpoint(tmp_path / "interrupted" / settings.part / CHECKPOINT)
-    assert saved["global_step"] == 3
+    assert saved["global_step"] == saved["average"]["updates"] == 3
     train(interrupted, tmp_path / "interrupted", resume=True)
     expected, found = (load_file(path) for path in paths)
     for name, values in expected.items():
         assert torch.equal(values, found[name]), name
+
+
+def test_the_curve_tells_every_step_once(tmp_path: Path) -> None:
+    curve = tmp_path / "loss.csv"
+    drop_rows_after(curve, 3)
+    assert not curve.exists()
+    curve.write_text("step,minutes,loss\n1,0,3\n3,0,2\n10,0,1\n")
+    drop_rows_after(curve, 3)
+    assert curve.read_text() == "step,minutes,loss\n1,0,3\n3,0,2\n"
 
 
 def test_resume_from_another_configuration_is_refused(trained: Path) -> None:
