@@ -3,12 +3,13 @@
 import hashlib
 import json
 import logging
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ldm.files import whole_file
+from ldm.files import file_digest, whole_file
 from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
 from stereo.guidance import EMBEDDED_GUIDANCE
 from stereo.report.generate import Sampling
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # Whose code makes the figures.
 PACKAGES = ("ldm", "dpt", "stereo")
+# What decides about the judge, which learns for minutes, beside its settings.
+JUDGE_CODE = ("ldm/data/*.py", "stereo/report/judge*.py")
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +124,7 @@ class Bench:
     @cached_property
     def _judge(self) -> tuple[Judge, float]:
         told = json.dumps(describe_settings(self.settings.judge), sort_keys=True)
-        digest = hashlib.sha256(told.encode()).hexdigest()[:12]
+        digest = hashlib.sha256(told.encode() + code_digest(JUDGE_CODE)).hexdigest()[:12]
         path = self.folder / f"judge-{digest}.safetensors"
         if path.is_file():
             return read_judge(path)
@@ -165,15 +168,22 @@ def fingerprint(paths: list[Path], told: dict) -> str:
         if not path.is_file():
             raise FileNotFoundError(describe_missing(path))
         digest.update(checkpoint_digest(path).encode())
-    for package in PACKAGES:
-        for source in sorted((ROOT / package).rglob("*.py")):
-            digest.update(source.read_bytes())
+    digest.update(code_digest(f"{package}/**/*.py" for package in PACKAGES))
     return digest.hexdigest()[:20]
 
 
+def code_digest(patterns: Iterable[str]) -> bytes:
+    """Return a digest of the repository's files that match."""
+    digest = hashlib.sha256()
+    for pattern in patterns:
+        for source in sorted(ROOT.glob(pattern)):
+            digest.update(source.read_bytes())
+    return digest.digest()
+
+
 def told_settings(settings: Settings) -> dict:
-    """Return settings JSON-able; pictures by their names."""
+    """Return settings JSON-able; files by their names and contents."""
     told = asdict(settings)
-    told["photos"] = [path.name for path in settings.photos]
-    told["pairs"] = settings.pairs.name if settings.pairs else None
+    told["photos"] = [[path.name, file_digest(path)] for path in settings.photos]
+    told["pairs"] = settings.pairs and [settings.pairs.name, file_digest(settings.pairs)]
     return told

@@ -68,7 +68,10 @@ def test_own_files_pass() -> None:
     assert ask("/gradio_api/file=C:/page/results/a.png")[0] == 200
 
 
-@pytest.mark.parametrize("kind", ["application/json", "Application/JSON; charset=utf-8"])
+@pytest.mark.parametrize(
+    "kind",
+    ["application/json", "Application/JSON; charset=utf-8", "text/plain", "", "x/multipart"],
+)
 @pytest.mark.parametrize("depth", [0, 100, 5000])
 def test_values_that_name_other_hosts_files_are_refused(kind: str, depth: int) -> None:
     body = json.dumps({"data": [1, {"path": "\u0068ttps://example.com/a.png", "meta": {}}]})
@@ -85,5 +88,5 @@ def test_other_bodies_arrive_whole(body: bytes) -> None:
 def test_uploads_of_any_size_pass_and_long_values_do_not() -> None:
     body = b"x" * (MAX_JSON_BYTES + 1)
     assert ask("/gradio_api/upload", body, kind="multipart/form-data; boundary=x")[2] == body
-    for kind in ("application/json", "application/JSON"):
+    for kind in ("application/json", "application/JSON", "text/plain", ""):
         assert ask("/gradio_api/queue/join", body, kind=kind)[0] == 413

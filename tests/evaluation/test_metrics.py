@@ -1,6 +1,7 @@
 """Metrics against hand values, scikit-image and torchmetrics."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stereo.evaluation import score
+from stereo.evaluation.files import RunFolder, read_json, write_image, write_json
 from stereo.evaluation.geometry import end_point_error, fill_rows, sgbm_disparity, share_off
 from stereo.evaluation.infer import PreparedScene
 from stereo.evaluation.lpips import find_backbones, load_lpips
@@ -207,3 +209,29 @@ def test_geometry_by_visibility_looks_where_it_says(monkeypatch: pytest.MonkeyPa
     assert values["epe_visible"] == 0 and values["epe_occluded"] == 5
     assert values["d3_visible"] == 0 and values["d3_occluded"] == 1
     assert values["epe"] == pytest.approx(5 * hidden.mean())
+
+
+def test_scores_are_of_the_views_and_networks_that_they_were_made_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    place = folder.scene("s")
+    grey = np.full((48, 64, 3), 90, np.uint8)
+    for path in (place / "left.png", place / "right.png", folder.view("m", "s")):
+        write_image(path, grey)
+    write_image(place / "visible.png", grey[..., 0])
+    np.save(place / "disparity.npy", np.zeros((48, 64), np.float32))
+    write_json(place / "scene.json", {"group": "g"})
+    network = SimpleNamespace(name="squeeze", digest="one", distances=lambda a, b, masks: [0.5] * 3)
+
+    def scored() -> dict[str, float]:
+        assert score.score_scene(folder, ["m"], "s", [network]) == 0
+        return read_json(folder.score("m", "s"))["metrics"]
+
+    assert scored()["lpips_squeeze"] == 0.5
+    network.distances = lambda a, b, masks: [0.25] * 3
+    assert scored()["lpips_squeeze"] == 0.5, "nothing has changed that it knows of"
+    network.digest = "two"
+    first = scored()
+    assert first["lpips_squeeze"] == 0.25
+    write_image(place / "left.png", 255 - grey)
+    network.distances = lambda a, b, masks: [0.125] * 3
+    assert scored()["lpips_squeeze"] == 0.125
