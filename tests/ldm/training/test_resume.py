@@ -23,10 +23,13 @@ def test_a_run_leaves_curve_and_picture(trained: Path) -> None:
         assert (trained / part / CHECKPOINT / INDEX).is_file()
 
 
-def test_resume_continues_the_count(trained: Path) -> None:
+def test_resume_continues_the_count(trained: Path, tmp_path: Path) -> None:
+    """In a folder of its own, as other tests hold the files of `trained` against each other."""
     settings = tiny_settings("autoencoder", trained)
+    settings = dataclasses.replace(settings, weights=str(tmp_path / "autoencoder.safetensors"))
+    train(settings, tmp_path)
     longer = dataclasses.replace(settings, limits=dataclasses.replace(settings.limits, max_steps=5))
-    folder = train(longer, trained, resume=True)
+    folder = train(longer, tmp_path, resume=True)
     found = read_checkpoint(folder / CHECKPOINT)
     assert found["global_step"] == 5
     assert found["average"]["updates"] == 5
