@@ -26,16 +26,17 @@ def seeded_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
 
 def hole_noise(seeds: Sequence[int], like: Tensor) -> Tensor:
     """Draw what holes of latents `like` (n, C, h, w) may take, independent of the start noise."""
-    _, channels, height, width = like.shape
-    own = [derived_seed(seed, "holes") for seed in seeds]
-    return seeded_noise(own, (channels, height, width))
+    return _noise_for("holes", seeds, like)
 
 
 def step_noise(seeds: Sequence[int], step: int, like: Tensor) -> Tensor:
     """Draw what a step with eta > 0 adds to latents `like` (n, C, h, w), another at each step."""
+    return _noise_for(f"step {step}", seeds, like)
+
+
+def _noise_for(use: str, seeds: Sequence[int], like: Tensor) -> Tensor:
     _, channels, height, width = like.shape
-    own = [derived_seed(seed, f"step {step}") for seed in seeds]
-    return seeded_noise(own, (channels, height, width))
+    return seeded_noise([derived_seed(seed, use) for seed in seeds], (channels, height, width))
 
 
 def latent_size(model: "LatentDiffusion", height_px: int, width_px: int) -> tuple[int, int]:

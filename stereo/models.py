@@ -89,13 +89,18 @@ def precisions_of(device: torch.device) -> list[str]:
 
 def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
     """Return the Stable Diffusion file for a task, and say in one log line which it is."""
-    return _find(ckpt, "ckpt", ROOT / MODELS, PUBLISHED[task], EMBEDDED[task])
+    return _find(ckpt, "ckpt", PUBLISHED[task], embedded_checkpoint(task))
+
+
+def embedded_checkpoint(task: Task, folder: Path = ROOT / MODELS) -> Path:
+    """Return the file of the model that ships with the repository."""
+    return folder / f"{EMBEDDED[task]}.safetensors"
 
 
 def find_depth_checkpoint(path: Path | None = None) -> Path:
     """Return the DPT file, and say in one log line which it is."""
-    folder = ROOT / MIDAS_MODELS
-    return _find(path, "depthmodel_path", folder, PUBLISHED_DEPTH, EMBEDDED_DEPTH)
+    embedded = ROOT / MIDAS_MODELS / f"{EMBEDDED_DEPTH}.safetensors"
+    return _find(path, "depthmodel_path", PUBLISHED_DEPTH, embedded)
 
 
 def load_model(
@@ -138,7 +143,7 @@ def load_model(
             path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
         )
     _check_task(model, task, path)
-    if path.resolve() == _embedded(task):
+    if path.resolve() == embedded_checkpoint(task).resolve():
         model.guidance_scale = EMBEDDED_GUIDANCE
     suit_device(model, place)
     model.to(place).requires_grad_(False)
@@ -160,13 +165,8 @@ def load_depth_model(path: Path | None = None, *, device: str | None = None) -> 
     return model.requires_grad_(False).eval()
 
 
-def _embedded(task: Task) -> Path:
-    return (ROOT / MODELS / f"{EMBEDDED[task]}.safetensors").resolve()
-
-
-def _find(
-    given: Path | None, argument: str, folder: Path, published: tuple[str, ...], embedded: str
-) -> Path:
+def _find(given: Path | None, argument: str, published: tuple[str, ...], embedded: Path) -> Path:
+    folder = embedded.parent
     if given is not None:
         if Path(given).is_dir():
             raise IsADirectoryError(f"{argument}: {given} is a folder, expected a file")
@@ -184,7 +184,7 @@ def _find(
         folder.name,
         published[0],
     )
-    return folder / f"{embedded}.safetensors"
+    return embedded
 
 
 @contextmanager

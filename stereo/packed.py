@@ -95,10 +95,10 @@ class PackedUpsample(Upsample):
             x.contiguous(memory_format=torch.channels_last),
             self.packing.weight,
             self.conv.bias,
-            *DOUBLING.values(),
-            "none",
-            [],
-            "",
+            **DOUBLING,
+            attr="none",
+            scalars=[],
+            algorithm="",
         )
 
 

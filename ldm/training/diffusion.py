@@ -23,6 +23,7 @@ from ldm.training.settings import Settings, Stage
 from ldm.training.task import Task
 from ldm.training.vocabulary import shapes_vocabulary
 from ldm.training.weights import (
+    DENOISER,
     SHARED_AUTOENCODER,
     SHARED_PARTS,
     autoencoder_config,
@@ -32,7 +33,6 @@ from ldm.training.weights import (
 )
 from ldm.util import instantiate_from_config
 
-DENOISER = ("model.diffusion_model.", "cond_stage_model.")
 STEM = "model.diffusion_model.input_blocks.0.0.weight"
 DROPPED = 0.1
 LEAD_INS = ("a photo of ", "a picture of ", "an image with ", "a render of ")
@@ -292,8 +292,6 @@ def load_denoiser(model: LatentDiffusion, path: Path) -> None:
         ValueError: its weights do not fit.
     """
     tensors = read_denoiser(path)
-    if STEM not in tensors:
-        raise ValueError(f"{path}: holds no denoiser ({STEM} is missing)")
     stem = tensors[STEM]
     more = model.model.diffusion_model.in_channels - stem.shape[1]
     if more < 0:
@@ -310,9 +308,12 @@ def read_denoiser(path: Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: `path` is not there.
+        ValueError: it holds none.
     """
     require_file(path)
     tensors, _ = read_tensors(path)
+    if STEM not in tensors:
+        raise ValueError(f"{path}: holds no denoiser ({STEM} is missing)")
     return {n: t.float() for n, t in tensors.items() if n.startswith(DENOISER)}
 
 

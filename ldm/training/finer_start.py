@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.diffusionmodules.openaimodel import UNetModel
-from ldm.training.weights import UNREAD_ENDINGS
+from ldm.training.weights import DENOISER, load_strictly
 
 UNET = "model.diffusion_model."
 STEM, HEAD = f"{UNET}input_blocks.0.0.", f"{UNET}out."
 INPUT_ROW = re.compile(re.escape(UNET) + r"input_blocks\.(\d+)\.(.*)")
 OUTPUT_ROW = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.(.*)")
-PARTS = (UNET, "cond_stage_model.")
 # The new level has two rows of blocks on the way down: a residual block, and halving.
 NEW_ROWS = 2
 NOISE_DEVIATION = 2.0
@@ -39,18 +38,11 @@ def load_below_new_level(
         ValueError: `model`'s U-Net is not the coarser one with another level of as many channels
             as that one's first, of one residual block, before it.
     """
-    if f"{STEM}weight" not in coarser:
-        raise ValueError(f"{path}: holds no denoiser ({STEM}weight is missing)")
-    renamed = below_new_level(coarser)
-    own = model.state_dict()
-    rows_up = len(model.model.diffusion_model.output_blocks) - NEW_ROWS
-    below = [name for name in own if name.startswith(PARTS) and not _is_new(name, rows_up)]
-    wrong = [n for n, t in renamed.items() if n not in own or own[n].shape != t.shape]
-    wrong += [n for n in below if n not in renamed and not n.endswith(UNREAD_ENDINGS)]
-    if wrong:
-        raise ValueError(f"{path}: does not fit below a new level ({len(wrong)}: {wrong[0]}, ...)")
-    model.load_state_dict(renamed, strict=False)
     unet = model.model.diffusion_model
+    rows_up = len(unet.output_blocks) - NEW_ROWS
+    new = {name: t for name, t in model.state_dict().items() if _is_new(name, rows_up)}
+    tensors = {**new, **below_new_level(coarser)}
+    load_strictly(model, tensors, path=path, prefixes=DENOISER, place="below a new level")
     spread_stem(unet.input_blocks[0][0])
     fit_halving(unet, weight=coarser[f"{STEM}weight"], bias=coarser[f"{STEM}bias"])
 

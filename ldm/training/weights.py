@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from dpt.weights import read_tensors
 
 UNREAD_ENDINGS = ("logit_scale", "text_projection")
+# The UNet and the text encoder.
+DENOISER = ("model.diffusion_model.", "cond_stage_model.")
 # What the embedded models share, and where: with them no file stayed under 16 MiB.
 SHARED_AUTOENCODER = {"first_stage_model.": "models/first_stage_models/shapes.safetensors"}
 SHARED_PARTS = {
@@ -62,10 +64,12 @@ def load_strictly(
     *,
     path: Path,
     prefixes: tuple[str, ...] = ("",),
+    place: str = "the configuration",
 ) -> None:
     """Copy `tensors` into all of the network's weights whose names begin with `prefixes`.
 
-    Weights that nothing reads keep their values, whether a file has them or not.
+    Weights that nothing reads keep their values, whether a file has them or not. `place` tells in
+    an error where they should fit.
 
     Raises:
         ValueError: a name is missing or unknown, or a shape is another.
@@ -76,7 +80,7 @@ def load_strictly(
     wrong = sorted(wanted ^ set(tensors))
     wrong += [n for n in wanted & set(tensors) if own[n].shape != tensors[n].shape]
     if wrong:
-        raise ValueError(f"{path}: does not fit the configuration ({len(wrong)}: {wrong[0]}, ...)")
+        raise ValueError(f"{path}: does not fit {place} ({len(wrong)}: {wrong[0]}, ...)")
     network.load_state_dict(tensors, strict=False)
 
 

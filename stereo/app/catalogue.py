@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ldm.known_files import MODELS, ROOT
-from stereo.models import EMBEDDED, PUBLISHED, Task
+from stereo.models import EMBEDDED, PUBLISHED, Task, embedded_checkpoint
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt")
 EMBEDDED_NAME = "Shapes, the embedded model"
@@ -33,10 +33,9 @@ def list_checkpoints(task: Task, folder: Path = ROOT / MODELS) -> list[Checkpoin
     # An unknown file is offered, but only a published one comes before the embedded model.
     first = [path for path in others if path.stem in rank]
     rest = [path for path in others if path.stem not in rank]
-    embedded = folder / f"{EMBEDDED[task]}.safetensors"
     return [
         *(Checkpoint(path.name, path, False) for path in first),
-        Checkpoint(EMBEDDED_NAME, embedded, True),
+        Checkpoint(EMBEDDED_NAME, embedded_checkpoint(task, folder), True),
         *(Checkpoint(path.name, path, False) for path in rest),
     ]
 

@@ -3,9 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
-# Whose code makes the figures.
-PACKAGES = ("ldm", "dpt", "stereo")
+# What makes the figures.
+CODE = ("ldm/**/*.py", "dpt/**/*.py", "stereo/**/*.py")
 # What decides about the judge, which learns for minutes, beside its settings.
 JUDGE_CODE = ("ldm/data/*.py", "stereo/report/judge*.py")
 
@@ -168,11 +167,12 @@ def fingerprint(paths: list[Path], told: dict) -> str:
         if not path.is_file():
             raise FileNotFoundError(describe_missing(path))
         digest.update(checkpoint_digest(path).encode())
-    digest.update(code_digest(f"{package}/**/*.py" for package in PACKAGES))
+    digest.update(code_digest(CODE))
     return digest.hexdigest()[:20]
 
 
-def code_digest(patterns: Iterable[str]) -> bytes:
+@cache
+def code_digest(patterns: tuple[str, ...]) -> bytes:
     """Return a digest of the repository's files that match."""
     digest = hashlib.sha256()
     for pattern in patterns:

@@ -4,6 +4,7 @@ import copy
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,12 +51,17 @@ def test_another_part_is_no_autoencoder(trained: Path) -> None:
         autoencoder_config(trained / "diffusion.safetensors")
 
 
-def test_a_coarser_denoiser_starts_all_but_the_new_level(trained: Path) -> None:
-    settings = tiny_settings("diffusion", trained)
-    config = copy.deepcopy(dataclasses.asdict(settings))
+def finer_config(trained: Path) -> dict[str, Any]:
+    """Return the denoiser's configuration with another level before its first."""
+    config = copy.deepcopy(dataclasses.asdict(tiny_settings("diffusion", trained)))
     config["model"]["params"]["unet_config"]["params"].update(
         channel_mult=[1, 1, 1], attention_resolutions=[4]
     )
+    return config
+
+
+def test_a_coarser_denoiser_starts_all_but_the_new_level(trained: Path) -> None:
+    config = finer_config(trained)
     path = trained / "diffusion.safetensors"
     config["start"]["coarser_diffusion"] = str(path)
     unet = DiffusionTask(parse_settings(config)).model.model.diffusion_model
@@ -84,11 +90,7 @@ def test_a_denoiser_that_does_not_fit_below_is_refused(trained: Path) -> None:
 
 
 def test_a_start_that_lacks_weights_is_refused(trained: Path, tmp_path: Path) -> None:
-    settings = tiny_settings("diffusion", trained)
-    config = copy.deepcopy(dataclasses.asdict(settings))
-    config["model"]["params"]["unet_config"]["params"].update(
-        channel_mult=[1, 1, 1], attention_resolutions=[4]
-    )
+    config = finer_config(trained)
     kept_all = load_file(trained / "diffusion.safetensors")
     for lost, message in (
         ("middle_block", "does not fit below a new level"),
@@ -100,7 +102,7 @@ def test_a_start_that_lacks_weights_is_refused(trained: Path, tmp_path: Path) ->
         config["start"]["coarser_diffusion"] = str(path)
         with pytest.raises(ValueError, match=message):
             DiffusionTask(parse_settings(config))
-    model = DiffusionTask(settings).model
+    model = DiffusionTask(tiny_settings("diffusion", trained)).model
     with pytest.raises(ValueError, match="holds no denoiser"):
         diffusion.load_denoiser(model, path)
     wider = {**kept_all, diffusion.STEM: kept_all[diffusion.STEM].repeat(1, 2, 1, 1)}
