@@ -4,9 +4,9 @@ import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
-from stereo.cli import OneLineParser, run
-from stereo.cli_options import PRECISIONS
-from stereo.cli_types import whole_number
+from stereo.cli.command import OneLineParser, run
+from stereo.cli.options import PRECISIONS
+from stereo.cli.types import whole_number
 
 LARGEST_PORT = 65535
 

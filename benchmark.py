@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from stereo.benchmark import cli
-from stereo.cli import run
+from stereo.cli.command import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

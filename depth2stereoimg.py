@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ldm.known_files import ROOT
-from stereo import cli_options as options
-from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import Picture, find_map, list_pictures, read_picture
-from stereo.cli_session import Session
+from stereo.cli import options
+from stereo.cli.command import OneLineParser, run, start_logging
+from stereo.cli.files import Picture, find_map, list_pictures, read_picture
+from stereo.cli.session import Session
 
 if TYPE_CHECKING:
+    from stereo.method.denoise import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
-    from stereo.sampler import OnStep
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = list_pictures(args, "init_img")
     session = Session(args, arguments, "depth", own_depth=True)
 
-    from stereo.disparity import predict_disparity
+    from stereo.depth.disparity import predict_disparity
     from stereo.pipelines import depth_to_stereo
 
     def work(pictures: list[Picture]) -> None:

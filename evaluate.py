@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from stereo.cli import run
+from stereo.cli.command import run
 from stereo.evaluation import cli
 
 

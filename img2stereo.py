@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stereo import cli_options as options
-from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_batch import add_photos_at_once, check_photos_at_once
-from stereo.cli_files import Picture, list_pictures, read_picture
-from stereo.cli_session import Session
+from stereo.cli import options
+from stereo.cli.batch_options import add_photos_at_once, check_photos_at_once
+from stereo.cli.command import OneLineParser, run, start_logging
+from stereo.cli.files import Picture, list_pictures, read_picture
+from stereo.cli.session import Session
 
 if TYPE_CHECKING:
+    from stereo.method.denoise import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
-    from stereo.sampler import OnStep
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = list_pictures(args, "img_path")
     session = Session(args, arguments, "image")
 
-    from stereo.inversion import NullTextOptions
+    from stereo.method.inversion import NullTextOptions
     from stereo.pipelines import images_to_stereo
 
     null_text = NullTextOptions(

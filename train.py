@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ldm.training.settings import Settings, read_settings
-from stereo.cli import LOGGERS, OneLineParser, run
-from stereo.cli_types import whole_number
+from shapes.training.settings import Settings, read_settings
+from stereo.cli.command import LOGGERS, OneLineParser, run
+from stereo.cli.types import whole_number
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s")
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if args.verbose else logging.INFO)
-    from ldm.training.parts import train_part
+    from shapes.training.parts import train_part
 
     found = read_settings(args.config)
     paths = found if isinstance(found, list) else [args.config]

@@ -5,15 +5,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stereo import cli_options as options
-from stereo.cli import OneLineParser, run, start_logging
-from stereo.cli_files import find_map, read_map
-from stereo.cli_session import Session
+from stereo.cli import options
+from stereo.cli.command import OneLineParser, run, start_logging
+from stereo.cli.files import find_map, read_map
+from stereo.cli.session import Session
 
 if TYPE_CHECKING:
+    from stereo.method.denoise import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
-    from stereo.sampler import OnStep
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:

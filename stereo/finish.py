@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stereo.complete import complete, exact_ranges, shifted_ranges
-from stereo.fused import LeftView, fused_right
-from stereo.latents import decode, tensor_to_images
+from stereo.comfort.complete import complete, exact_ranges, shifted_ranges
+from stereo.method.denoise import Denoiser, LeftBranch
+from stereo.method.latents import decode, tensor_to_images
+from stereo.method.schedule import latent_shift, shift_steps
 from stereo.options import StereoOptions
 from stereo.pair import StereoPair
-from stereo.plan import latent_shift, shift_steps
-from stereo.sampler import Denoiser, LeftBranch
+from stereo.pixels.right_view import LeftView, fused_right
 from stereo.stages import (
     branch_off,
     enlarge_map,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from stereo.disparity import check_disparity, check_proportions, predict_disparity
+from stereo.depth.disparity import check_disparity, check_proportions, predict_disparity
 from stereo.images import Fit, covering_fit, multiple_fit, square_fit
 from stereo.options import SIZE_MULTIPLE_PX, SamplingOptions, StereoOptions
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo.cli import OneLineParser, run
+from stereo.cli.command import OneLineParser, run
 from stereo.formats import read_settings
 
 

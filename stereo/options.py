@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin
 
-from stereo.attention import Direction
-from stereo.comfort import Rule, Viewing
-from stereo.shift import Eye, Normalisation, Rounding
+from stereo.comfort.limits import Rule, Viewing
+from stereo.method.attention import Direction
+from stereo.method.shift import Eye, Normalisation, Rounding
 
 SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
@@ -74,15 +74,15 @@ class StereoOptions:
             what continues its surroundings. Late by measurement with the embedded model, whose
             inventions are worse than that; a model that invents well may start earlier.
         weighed_holes: take over what denoising changes in the holes only in so far as it changes
-            more there than where it should change nothing (`stereo.guided.trust`).
+            more there than where it should change nothing (`stereo.pixels.inpaint.trust`).
         edge_dilation_percent: with fusion, how far objects of a predicted map are widened, in
             percent of the width: its edges are ramps, which tear an object's rim from it.
         metric_disparity: a given map is in pixels and taken as it is.
         convergence: which share of the disparity range lies in the plane of the screen, 0 being
-            its farthest; `auto` places it by the histogram (`stereo.screen`).
+            its farthest; `auto` places it by the histogram (`stereo.depth.parallax`).
         max_disparity_px: largest shift in pixels of the result, instead of `scale_percent`.
         comfort: choose the largest `scale_percent` within the limits of this rule
-            (`stereo.comfort`).
+            (`stereo.comfort.limits`).
         display_width_cm: of the display for which comfort is judged.
         viewing_distance_cm: from the eyes to it.
         eye: whose view is made out of the other's.
@@ -176,7 +176,7 @@ class SamplingOptions:
     Attributes:
         steps: DDIM steps of the full schedule.
         guidance_scale: classifier-free guidance; 1 switches it off. None takes what suits the
-            workflow and the model (`stereo.guidance`).
+            workflow and the model (`stereo.runtime.guidance`).
         eta: DDIM's eta; 0 is deterministic.
         seed: start noise of the first sample; sample k uses seed + k.
         samples: pictures per prompt.

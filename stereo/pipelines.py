@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from stereo.disparity import disparity_of_tensor, predict_disparity
+from stereo.depth.disparity import disparity_of_tensor, predict_disparity
+from stereo.depth.parallax import settle_strength
 from stereo.finish import Work, fused_pairs, shifted_pairs
 from stereo.frame import (
     check_depth_model,
@@ -18,14 +19,19 @@ from stereo.frame import (
     photo_disparity,
     picture_size,
 )
-from stereo.guidance import with_guidance
-from stereo.inversion import NullTextOptions, invert_photo
-from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+from stereo.method.denoise import OnStep, denoise_left
+from stereo.method.inversion import NullTextOptions, invert_photo
+from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+from stereo.method.schedule import (
+    depth_conditions,
+    exact_shift,
+    latent_shift,
+    record_after,
+    trunk_steps,
+)
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
-from stereo.plan import depth_conditions, exact_shift, latent_shift, record_after, trunk_steps
-from stereo.sampler import OnStep, denoise_left
-from stereo.screen import settle_strength
+from stereo.runtime.guidance import with_guidance
 from stereo.stages import describe, make_run, pixel_disparity, prompts, stack_map
 
 if TYPE_CHECKING:

@@ -11,12 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from stereo.conditioning import Conditioning, View
-from stereo.latents import hole_noise
-from stereo.options import SamplingOptions, StereoOptions, settings_of
-from stereo.pair import StereoPair
-from stereo.plan import LatentShift, ShiftSteps
-from stereo.sampler import (
+from stereo.depth.parallax import screen_plane
+from stereo.method.conditioning import Conditioning, View
+from stereo.method.denoise import (
     Denoiser,
     LeftBranch,
     OnStep,
@@ -24,8 +21,11 @@ from stereo.sampler import (
     denoise_joint,
     denoise_right,
 )
-from stereo.screen import screen_plane
-from stereo.shift import normalise
+from stereo.method.latents import hole_noise
+from stereo.method.schedule import LatentShift, ShiftSteps
+from stereo.method.shift import normalise
+from stereo.options import SamplingOptions, StereoOptions, settings_of
+from stereo.pair import StereoPair
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -52,7 +52,7 @@ def prompts(
     """Embed a prompt and its negative for all samples.
 
     Raises:
-        ValueError: when no guidance scale has been chosen (`stereo.guidance.with_guidance`).
+        ValueError: when no guidance scale has been chosen (see `with_guidance`).
     """
     if sampling.guidance_scale is None:
         raise ValueError("guidance_scale: got None, expected a number, as with_guidance gives")

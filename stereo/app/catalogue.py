@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ldm.known_files import MODELS, ROOT
-from stereo.models import EMBEDDED, PUBLISHED, Task, embedded_checkpoint
+from stereo.runtime.models import EMBEDDED, PUBLISHED, Task, embedded_checkpoint
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt")
 EMBEDDED_NAME = "Shapes, the embedded model"

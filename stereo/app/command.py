@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 from threading import Event
 
-from stereo.cli import BAD_INPUT, start_logging
-from stereo.cli_options import PRECISIONS
+from stereo.cli.command import BAD_INPUT, start_logging
+from stereo.cli.options import PRECISIONS
 
 NEEDED = "gradio is not installed: pip install -r requirements-app.txt"
 

@@ -16,11 +16,11 @@ from stereo.app.preview import PairPreview
 from stereo.app.request import Request, make_pairs, read_inputs
 from stereo.app.results import Result, Shelves, save_result
 from stereo.app.store import ModelStore
-from stereo.progress import STAGES
+from stereo.cli.progress import STAGES
 
 if TYPE_CHECKING:
+    from stereo.method.denoise import StepReport
     from stereo.pair import StereoPair
-    from stereo.sampler import StepReport
 
 UPDATE_S = 0.3
 

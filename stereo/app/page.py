@@ -14,7 +14,7 @@ from stereo.app.jobs import Cancelled, Desk, Job
 from stereo.app.panels import TITLES, Panel, defaults, make_panel
 from stereo.app.previews import preview_inputs
 from stereo.app.results import Result
-from stereo.cli import OUT_OF_MEMORY
+from stereo.cli.command import OUT_OF_MEMORY
 
 NO_MEMORY = "Out of memory: try a smaller picture or fewer pairs."
 # Every hour, uploads of the day before are deleted.

@@ -10,9 +10,9 @@ from gradio.components import Component
 from stereo.app.catalogue import Checkpoint, list_checkpoints, pick_checkpoint
 from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS
 from stereo.app.request import Request
-from stereo.cli_options import SHAPES_PROMPT
-from stereo.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
-from stereo.models import Task
+from stereo.cli.options import SHAPES_PROMPT
+from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
+from stereo.runtime.models import Task
 
 TITLES: dict[Task, str] = {
     "text": "Prompt",

@@ -11,7 +11,7 @@ from stereo.app.panels import Panel
 from stereo.app.preview import data_uri
 from stereo.app.request import Request
 from stereo.app.uploads import Picture, read_map, read_picture
-from stereo.disparity import normalise_disparity, predict_disparity
+from stereo.depth.disparity import normalise_disparity, predict_disparity
 from stereo.formats.maps import disparity_colour
 from stereo.images import Fit
 from stereo.pair import StereoPair

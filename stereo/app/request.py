@@ -10,13 +10,13 @@ from stereo.app.catalogue import Checkpoint
 from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Limits
 from stereo.app.store import Loaded
 from stereo.app.uploads import Picture, read_map, read_picture
-from stereo.batch import item_seed
+from stereo.cli.batch import item_seed
 from stereo.frame import picture_size
-from stereo.inversion import NullTextOptions
-from stereo.models import Task
+from stereo.method.denoise import OnStep
+from stereo.method.inversion import NullTextOptions
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
-from stereo.sampler import OnStep
+from stereo.runtime.models import Task
 
 SCRIPTS = {"text": "txt2stereoimg.py", "depth": "depth2stereoimg.py", "image": "img2stereo.py"}
 PICTURE_OPTIONS = {"depth": "--init_img", "image": "--img_path"}

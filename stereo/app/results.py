@@ -79,7 +79,7 @@ def save_result(pair: StereoPair, request: Request, loaded: Loaded, folder: Path
 
 
 def _comfort(report: dict[str, Any] | None) -> str:
-    """Say in a line what `stereo.comfort_report` found."""
+    """Say in a line what `stereo.comfort.report` found."""
     if report is None:
         return ""
     width_cm, distance_cm = report["display_width_cm"], report["viewing_distance_cm"]

@@ -11,7 +11,7 @@ import numpy as np
 from stereo.app.catalogue import Checkpoint
 from stereo.app.line import Line
 from stereo.app.preview import fit_colours
-from stereo.models import Task, find_depth_checkpoint, load_depth_model, load_model
+from stereo.runtime.models import Task, find_depth_checkpoint, load_depth_model, load_model
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel

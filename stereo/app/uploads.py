@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from stereo.app.limits import WORKING_PIXELS, Limits
-from stereo.disparity import NPY_DAMAGE, read_disparity
+from stereo.depth.disparity import NPY_DAMAGE, read_disparity
 from stereo.images import DAMAGE, Fit, read_image
 
 

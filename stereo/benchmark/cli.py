@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stereo.cli import OneLineParser, start_logging
-from stereo.cli_options import PRECISIONS, PRESETS
-from stereo.cli_types import check_writable, size_px, whole_number
+from stereo.cli.command import OneLineParser, start_logging
+from stereo.cli.options import PRECISIONS, PRESETS
+from stereo.cli.types import check_writable, size_px, whole_number
 
 if TYPE_CHECKING:
     from stereo.benchmark.suite import Settings
@@ -95,7 +95,7 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     from stereo.benchmark.report import as_json, pairs_table, shift_table, write_json
     from stereo.benchmark.shift_part import measure_shift
     from stereo.benchmark.suite import describe_device, measure_pairs
-    from stereo.models import choose_device
+    from stereo.runtime.models import choose_device
 
     device = choose_device(args.device)
     pairs = list(measure_pairs(settings_of(args))) if args.part != "shift" else []

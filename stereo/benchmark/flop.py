@@ -20,7 +20,7 @@ def count_flop(work: Callable[[], object]) -> int:
 
 
 def _unknown_to_counter() -> dict[Any, Callable[..., int]]:
-    """Return what PyTorch's counter misses on a CPU: attention and the layers of `stereo.packed`.
+    """Return what PyTorch's counter misses on a CPU: attention and prepacked layers.
 
     Not every build of PyTorch has them all; what it has not is not executed either.
     """

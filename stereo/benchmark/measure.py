@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from stereo.benchmark.flop import count_flop
-from stereo.packed import pack
+from stereo.runtime.prepacked import pack
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -141,7 +141,7 @@ class UNetCall:
     def flop_of(self, evaluations: float, shared: float) -> float:
         """Return the arithmetic of evaluations, `shared` of which began with another's layers.
 
-        What `stereo.reuse` computes once is counted in each of them.
+        What `stereo.runtime.step_cache` computes once is counted in each of them.
         """
         whole = self.single_flop / self.batch
         saved = (2 * self.single_flop - self.flop) / self.batch

@@ -9,8 +9,14 @@ from torch import Tensor, nn
 
 from ldm.checkpoint import SCHEDULE, build_model, read_config
 from ldm.known_files import ROOT
-from stereo.models import Task, choose_device, choose_precision, load_depth_model, load_model
-from stereo.speed import suit_device
+from stereo.runtime.models import (
+    Task,
+    choose_device,
+    choose_precision,
+    load_depth_model,
+    load_model,
+)
+from stereo.runtime.speed import suit_device
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from stereo.benchmark.networks import Networks
-from stereo.disparity import predict_disparity
-from stereo.guidance import PUBLISHED_GUIDANCE
-from stereo.latents import decode, latent_size, seeded_noise, tensor_to_images
+from stereo.depth.disparity import predict_disparity
+from stereo.method.denoise import denoise_left
+from stereo.method.latents import decode, latent_size, seeded_noise, tensor_to_images
+from stereo.method.schedule import depth_conditions, latent_shift
 from stereo.options import SamplingOptions, StereoOptions
 from stereo.pipelines import depth_to_stereo, images_to_stereo, text_to_stereo
-from stereo.plan import depth_conditions, latent_shift
-from stereo.sampler import denoise_left
+from stereo.runtime.guidance import PUBLISHED_GUIDANCE
 from stereo.stages import make_run, prompts, stack_map
 
 PROMPT = "a red sphere in front of a blue box on a wooden floor"

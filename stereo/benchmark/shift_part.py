@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stereo.benchmark.measure import Clock
-from stereo.shift import offsets_px, shift
+from stereo.method.shift import offsets_px, shift
 
 CHANNELS, BATCH, SIDE = 4, 8, 64
 SIDES = (64, 256, 1024, 4096)

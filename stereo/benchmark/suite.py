@@ -11,9 +11,9 @@ from stereo.benchmark import peers
 from stereo.benchmark.measure import Sample, UNetCall, matmul_rate, measure, unet_call
 from stereo.benchmark.networks import Networks, embedded_networks, random_networks
 from stereo.benchmark.runs import one_image, pair, published_pair, sampling_of
-from stereo.models import Task
 from stereo.options import SamplingOptions, preset
-from stereo.speed import prepare
+from stereo.runtime.models import Task
+from stereo.runtime.speed import prepare
 
 ONE_IMAGE, PAIR, PUBLISHED, PEER = "one image", "pair", "pair, published schedule", "diffusers"
 # Enough for every kind of step to happen once: trunk, shift, right view, re-application.

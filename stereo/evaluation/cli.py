@@ -4,9 +4,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from stereo.cli import SOME_FAILED, OneLineParser, start_logging
-from stereo.cli_options import PRECISIONS
-from stereo.cli_types import whole_number
+from stereo.cli.command import SOME_FAILED, OneLineParser, start_logging
+from stereo.cli.options import PRECISIONS
+from stereo.cli.types import whole_number
 
 VERBS = ("infer", "score", "report", "all")
 
@@ -105,10 +105,10 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     """Run the verbs; 1 when a scene failed."""
     args = parse(description, arguments)
     start_logging(args.verbose)
+    from stereo.cli.shards import Team, parse_shard
     from stereo.evaluation import run
     from stereo.evaluation.document import put_tables
     from stereo.evaluation.files import RunFolder
-    from stereo.evaluation.shards import Team, parse_shard
 
     by_hand = parse_shard(args.shard) if args.shard else None
     settings = _settings(args) if args.verb in ("infer", "all") else None

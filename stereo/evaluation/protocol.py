@@ -8,7 +8,7 @@ import numpy as np
 from stereo.evaluation.datasets.scene import Scene
 from stereo.evaluation.geometry import fill_rows, sgbm_disparity
 from stereo.images import Fit, square_fit
-from stereo.warp import warp_right
+from stereo.pixels.warp import warp_right
 
 Crop = Literal["auto", "square", "none"]
 # Disparity beyond this share of the width is not looked for.

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stereo.cli import one_line
+from stereo.cli.command import one_line
+from stereo.cli.shards import Shard
 from stereo.evaluation.datasets import SceneSource, list_roots
 from stereo.evaluation.files import TABLE, RunFolder, claim_run
 from stereo.evaluation.infer import claim_methods, infer_scene
@@ -16,7 +17,6 @@ from stereo.evaluation.report import write_report
 from stereo.evaluation.results import SCORED, Row, read_rows, read_run
 from stereo.evaluation.score import score_scene
 from stereo.evaluation.settings import RunSettings
-from stereo.evaluation.shards import Shard
 from stereo.evaluation.sheet import write_sheet
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from stereo.evaluation.lpips import Lpips
 from stereo.evaluation.metrics import psnr, siou, ssim
 from stereo.evaluation.protocol import LARGEST_SHARE
 from stereo.images import read_image
-from stereo.warp import seen_from_right
+from stereo.pixels.warp import seen_from_right
 
 SCORE = "score"
 NO_TRUTH = "not scored: no true right view"

@@ -5,12 +5,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from stereo.disparity import normalise_disparity
+from stereo.depth.disparity import normalise_disparity
 from stereo.evaluation.datasets.scene import Scene
 from stereo.evaluation.geometry import fill_rows, sgbm_disparity
 from stereo.evaluation.protocol import LARGEST_SHARE, match_pair
-from stereo.fusion import stretch_background
-from stereo.warp import warp_right
+from stereo.pixels.holes import stretch_background
+from stereo.pixels.warp import warp_right
 
 Source = Literal["true", "pseudo", "mono", "search"]
 SOURCES = get_args(Source)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stereo.cli import one_line
+from stereo.cli.command import one_line
 from stereo.formats.metadata import from_text, settings_text
 from stereo.formats.registry import FORMATS
 from stereo.images import DAMAGE
@@ -31,7 +31,7 @@ def load(path: str | Path) -> StereoPair:
     """
     path = Path(path)
     if path.suffix.lower() == PAGE:
-        from stereo.viewer import read_page
+        from stereo.formats.viewer import read_page
 
         page = read_page(path)
         return replace(page, settings={k: v for k, v in page.settings.items() if k != "format"})
@@ -64,7 +64,7 @@ def _settings_or_none(path: Path) -> dict[str, Any] | None:
     if path.suffix.lower() == ".json":
         return from_text(path.read_text(encoding="utf-8"))
     if path.suffix.lower() == PAGE:
-        from stereo.viewer import read_page_settings
+        from stereo.formats.viewer import read_page_settings
 
         return read_page_settings(path)
     with _open(path) as image:

@@ -67,7 +67,7 @@ def _glasses(ending: str, about: str, filters: anaglyph.Filters) -> Format:
 
 def _viewer(pair: StereoPair) -> bytes:
     # Imported here, as the page is made of formats.
-    from stereo.viewer import viewer_page
+    from stereo.formats.viewer import viewer_page
 
     return viewer_page(pair).encode()
 

@@ -11,8 +11,8 @@ from PIL import Image
 from stereo.app.catalogue import EMBEDDED_NAME, list_checkpoints, pick_checkpoint
 from stereo.app.limits import MAX_STEPS, WORKING_PIXELS, Limits
 from stereo.app.uploads import read_map, read_picture
-from stereo.batch import Batch
-from stereo.cli_options import sampling_rounds, stereo_options
+from stereo.cli.batch import Batch
+from stereo.cli.options import sampling_rounds, stereo_options
 from tests.app.conftest import make_request
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,13 +8,13 @@ import torch
 
 from stereo.app.preview import PairPreview, draw_latents, fit_colours
 from stereo.images import Fit, read_image
-from stereo.latents import encode
+from stereo.method.latents import encode
 from tests.app.test_inputs import ROOT
 
 
 @pytest.fixture(scope="module")
 def model() -> object:
-    from stereo.models import load_model
+    from stereo.runtime.models import load_model
 
     return load_model("image", ckpt=ROOT / "models" / "shapes.safetensors", device="cpu")
 

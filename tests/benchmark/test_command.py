@@ -70,7 +70,7 @@ def test_scripts_hand_their_flags_on(
     monkeypatch: pytest.MonkeyPatch,
 ):
     told: list[dict[str, bool]] = []
-    monkeypatch.setattr("stereo.speed.prepare", lambda *parts, **named: told.append(named))
+    monkeypatch.setattr("stereo.runtime.speed.prepare", lambda *parts, **named: told.append(named))
     pictured = {"depth2stereoimg.py": "--init_img", "img2stereo.py": "--img_path"}
     shown = [pictured[name], picture] if name in pictured else []
     for given in ([], ["--compile"], ["--offload"]):

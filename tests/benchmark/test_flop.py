@@ -6,7 +6,7 @@ from torch import nn
 
 from ldm.modules.diffusionmodules.model import Upsample
 from stereo.benchmark.flop import count_flop
-from stereo.packed import is_packed, pack
+from stereo.runtime.prepacked import is_packed, pack
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from stereo.benchmark.networks import CONFIGS
 from stereo.benchmark.report import as_json, pairs_table, write_json
 from stereo.benchmark.shift_part import loop_shift, measure_shift
 from stereo.benchmark.suite import Settings, measure_pairs
-from stereo.shift import offsets_px, shift
+from stereo.method.shift import offsets_px, shift
 from tests.scripts.conftest import ROOT
 
 SETTINGS = Settings(

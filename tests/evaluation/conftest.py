@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stereo.cli import LOGGERS, run
+from stereo.cli.command import LOGGERS, run
 
 ROOT = Path(__file__).resolve().parents[2]
 HEIGHT, WIDTH = 72, 96

@@ -16,11 +16,11 @@ from stereo.evaluation.methods.diffusion import diffusion_method
 from stereo.evaluation.methods.generation import Generation, Models
 from stereo.evaluation.methods.nearest import fill_nearest
 from stereo.evaluation.sources import disparity_for, search_scale
-from stereo.fusion import stretch_background
+from stereo.method.schedule import latent_shift
 from stereo.options import preset
 from stereo.pair import StereoPair
-from stereo.plan import latent_shift
-from stereo.warp import warp_right
+from stereo.pixels.holes import stretch_background
+from stereo.pixels.warp import warp_right
 from tests.evaluation.conftest import views
 from tests.stereo.conftest import tiny_config
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.warp import right_disparity, seen_from_right, warp_right
+from stereo.pixels.warp import right_disparity, seen_from_right, warp_right
 
 
 def ramp(height: int = 4, width: int = 32) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_order_of_rows_and_blocks_does_not_matter(monkeypatch: pytest.MonkeyPatc
     left = rng.integers(0, 256, (9, 33, 3), dtype=np.uint8)
     disparity = rng.uniform(0, 8, (9, 33)).astype(np.float32)
     whole = warp_right(left, disparity)
-    monkeypatch.setattr("stereo.warp.SAMPLES_AT_ONCE", 100)
+    monkeypatch.setattr("stereo.pixels.warp.SAMPLES_AT_ONCE", 100)
     for a, b in zip(whole, warp_right(left, disparity), strict=True):
         np.testing.assert_array_equal(a, b)
     row = warp_right(left[4:5], disparity[4:5])

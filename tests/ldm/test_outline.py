@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ldm.data.outline import NOTHING, outline
-from ldm.data.scene import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
-from ldm.data.shapes import COLOURS, SHAPES, render_views
+from shapes.world.outline import NOTHING, outline
+from shapes.world.scene import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
+from shapes.world.shapes import COLOURS, SHAPES, render_views
 
 COLUMNS = 16
 

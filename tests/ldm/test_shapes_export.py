@@ -10,10 +10,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from ldm.data import primitives
-from ldm.data.export import main
-from ldm.data.scene import SHAPES
-from ldm.data.shapes import render_scenes
+from shapes.world import primitives
+from shapes.world.export import main
+from shapes.world.scene import SHAPES
+from shapes.world.shapes import render_scenes
 
 # --- solids
 

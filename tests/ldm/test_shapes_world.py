@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional
 
-from ldm.data import shapes
-from ldm.data.captions import FLOOR_WORDS, SeenObject, relation
-from ldm.data.layout import draw_scene
-from ldm.data.scene import (
+from shapes.world import shapes
+from shapes.world.captions import FLOOR_WORDS, SeenObject, relation
+from shapes.world.layout import draw_scene
+from shapes.world.scene import (
     CALM,
     CALM_SEEDS,
     FREE,
@@ -24,7 +24,7 @@ from ldm.data.scene import (
     staging_of,
     textures_of,
 )
-from ldm.data.shapes import (
+from shapes.world.shapes import (
     COLOURS,
     HELD_OUT_FIRST_SEED,
     VOCABULARY_WORDS,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stereo.cli import LOGGERS, run
+from stereo.cli.command import LOGGERS, run
 from stereo.pair import StereoPair
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,8 +115,8 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
         fake.loaded["depth"] = path
         return model
 
-    monkeypatch.setattr("stereo.models.load_model", load)
-    monkeypatch.setattr("stereo.models.load_depth_model", load_depth)
+    monkeypatch.setattr("stereo.runtime.models.load_model", load)
+    monkeypatch.setattr("stereo.runtime.models.load_depth_model", load_depth)
     monkeypatch.setattr(
         "stereo.pipelines.text_to_stereo",
         lambda model, depth, prompt, **named: fake("text", {"prompt": prompt, **named}, None),

@@ -10,8 +10,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from stereo import cli_comfort, cli_options, cli_types
-from stereo.batch import item_seed
+from stereo.cli import comfort_options as cli_comfort
+from stereo.cli import options as cli_options
+from stereo.cli import types as cli_types
+from stereo.cli.batch import item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
@@ -52,8 +54,8 @@ def test_scripts_stay_short(name: str) -> None:
 
 def test_choices_are_those_of_the_package() -> None:
     from stereo import options
-    from stereo.comfort import Rule
-    from stereo.models import PRECISIONS
+    from stereo.comfort.limits import Rule
+    from stereo.runtime.models import PRECISIONS
 
     assert set(cli_options.PRESETS) == set(options.PRESETS)
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
@@ -153,8 +155,8 @@ def test_best_preset_with_pixels(
     )  # fmt: skip
     assert done.code == 0, done.err
     stereo = workflows.calls[0]["options"]
-    assert stereo.fusion and stereo.metric_disparity and stereo.convergence == 0.25
-    assert stereo.inversion == "null-text"
+    assert stereo.pixels.holes and stereo.metric_disparity and stereo.convergence == 0.25
+    assert stereo.method.inversion == "null-text"
     assert (stereo.guided_start, stereo.weighed_holes, stereo.edge_dilation_percent) == (
         0.3, False, 2,
     )  # fmt: skip

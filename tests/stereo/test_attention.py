@@ -6,7 +6,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
-from stereo.attention import (
+from stereo.method.attention import (
     Attention,
     record_attention,
     replay_attention,

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.comfort import (
+from stereo.comfort.complete import shifted_ranges
+from stereo.comfort.limits import (
     EYES_APART_CM,
     MAX_STRENGTH_PERCENT,
     Limits,
@@ -19,11 +20,10 @@ from stereo.comfort import (
     limits,
     whole_steps,
 )
-from stereo.comfort_report import comfort_line, comfort_report
-from stereo.complete import shifted_ranges
+from stereo.comfort.report import comfort_line, comfort_report
+from stereo.depth.parallax import SHARE_IN_FRONT, screen_plane, settle_strength
+from stereo.method.schedule import latent_shift
 from stereo.options import StereoOptions, preset
-from stereo.plan import latent_shift
-from stereo.screen import SHARE_IN_FRONT, screen_plane, settle_strength
 from stereo.stages import pixel_disparity
 
 viewings = st.builds(

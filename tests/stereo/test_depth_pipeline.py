@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from stereo import pipelines
-from stereo.latents import encode, seeded_noise
+from stereo.method.denoise import Denoiser
+from stereo.method.latents import encode, seeded_noise
+from stereo.method.schedule import LatentShift
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import depth_to_stereo
-from stereo.plan import LatentShift
-from stereo.sampler import Denoiser
 
 SQUARE = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 

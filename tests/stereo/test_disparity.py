@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dpt.transforms import network_input
-from stereo.disparity import (
+from stereo.depth.disparity import (
     disparity_of_tensor,
     normalise_disparity,
     predict_disparity,

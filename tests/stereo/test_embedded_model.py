@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ldm.data.shapes import HELD_OUT_FIRST_SEED, render_views
-from ldm.training.report import rank_correlation
-from stereo.disparity import disparity_of_tensor
-from stereo.models import EMBEDDED, EMBEDDED_DEPTH, load_depth_model, load_model
-from stereo.report.generate import Sampling, make_pictures, to_uint8
-from stereo.report.verdicts import dominant_colour
+from shapes.report.generate import Sampling, make_pictures, to_uint8
+from shapes.report.verdicts import dominant_colour
+from shapes.training.report import rank_correlation
+from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_views
+from stereo.depth.disparity import disparity_of_tensor
+from stereo.runtime.models import EMBEDDED, EMBEDDED_DEPTH, load_depth_model, load_model
 from tests.scripts.conftest import ROOT
 
 FEW = Sampling(steps=15, guidance_scale=3)

@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.fused import known_cells
-from stereo.fusion import fill_holes, fuse, mirror_background
-from stereo.guided import Guide, right_noise, trust
 from stereo.options import preset
+from stereo.pixels.holes import fill_holes, fuse, mirror_background
+from stereo.pixels.inpaint import Guide, right_noise, trust
+from stereo.pixels.right_view import known_cells
 from stereo.stages import pixel_disparity
 
 

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from ldm.known_files import MODELS, ROOT
-from stereo.guidance import EMBEDDED_GUIDANCE, with_guidance
-from stereo.models import load_model
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
+from stereo.runtime.guidance import EMBEDDED_GUIDANCE, with_guidance
+from stereo.runtime.models import load_model
 from stereo.stages import prompts
 
 PUBLISHED = {"text": 9.0, "depth": 9.0, "image": 7.5}

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from stereo import fused
-from stereo.fused import LeftView, fused_right
-from stereo.fusion import fill_holes
-from stereo.guided import Guide, denoise_guided
+from stereo.method.denoise import LeftBranch
 from stereo.options import preset
-from stereo.sampler import LeftBranch
-from stereo.warp import warp_right
+from stereo.pixels import right_view as fused
+from stereo.pixels.holes import fill_holes
+from stereo.pixels.inpaint import Guide, denoise_guided
+from stereo.pixels.right_view import LeftView, fused_right
+from stereo.pixels.warp import warp_right
 
 TOTAL = 6
 ALPHAS = tuple(np.linspace(0.9, 0.1, TOTAL))  # by index, which counts the steps down

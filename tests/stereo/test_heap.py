@@ -12,7 +12,7 @@ PROGRAM = """
 import resource
 import sys
 import torch
-from stereo.heap import hold_freed_memory
+from stereo.runtime.heap import hold_freed_memory
 
 steps, tensors, megabytes = map(int, sys.argv[1:])
 

@@ -6,17 +6,17 @@ import torch
 from torch import nn
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from stereo.conditioning import Conditioning
-from stereo.inversion import (
+from stereo.method.conditioning import Conditioning
+from stereo.method.denoise import Denoiser, denoise_joint, denoise_left
+from stereo.method.inversion import (
     NullTextOptions,
     ddim_inversion,
     in_float32,
     learning_rate,
     null_text_inversion,
 )
+from stereo.method.schedule import latent_shift, shift_steps
 from stereo.options import preset
-from stereo.plan import latent_shift, shift_steps
-from stereo.sampler import Denoiser, denoise_joint, denoise_left
 from tests.golden.models import null_text_model
 
 PUBLISHED_NULL_TEXT = NullTextOptions(scale_with_steps=False)

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.latents import hole_noise, seeded_noise, step_noise
+from stereo.method.latents import hole_noise, seeded_noise, step_noise
+from stereo.method.seeds import derived_seed
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import text_to_stereo
-from stereo.seeds import derived_seed
 
 SHAPE = (4, 16, 16)
 LIKE = torch.zeros(2, *SHAPE)

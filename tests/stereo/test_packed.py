@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ldm.modules.diffusionmodules.model import Upsample
-from stereo.packed import PackedConv2d, PackedLinear, PackedUpsample, is_packed, pack, repack
+from stereo.runtime.prepacked import (
+    PackedConv2d,
+    PackedLinear,
+    PackedUpsample,
+    is_packed,
+    pack,
+    repack,
+)
 
 PACKED_LAYERS = (0, 2, 3)  # of the network below
 

@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from stereo.frame import fit_to_model
-from stereo.inversion import NullTextOptions
-from stereo.latents import decode, encode, tensor_to_images
-from stereo.models import load_model
+from stereo.method.inversion import NullTextOptions
+from stereo.method.latents import decode, encode, tensor_to_images
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
 from stereo.pipelines import (
@@ -18,6 +17,7 @@ from stereo.pipelines import (
     images_to_stereo,
     text_to_stereo,
 )
+from stereo.runtime.models import load_model
 from tests.stereo.calls import calls_of, evaluations
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from stereo.progress import STAGES, ProgressBar
+from stereo.cli.progress import STAGES, ProgressBar
 
 
 class Terminal(io.StringIO):
@@ -46,7 +46,7 @@ def test_nothing_is_drawn_where_nobody_looks(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_log_gets_a_line_now_and_then(monkeypatch, caplog) -> None:
     seconds = iter(range(0, 1000, 10))
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    monkeypatch.setattr("stereo.progress.time.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("stereo.cli.progress.time.monotonic", lambda: next(seconds))
     with caplog.at_level(logging.INFO, "stereo"), ProgressBar("cat.png") as on_step:
         for step in range(12):
             on_step(report("left", step, 12))

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import text_to_stereo
-from stereo.reuse import Unchanging, unchanging
-from stereo.speed import suit_device
+from stereo.runtime.speed import suit_device
+from stereo.runtime.step_cache import Unchanging, unchanging
 from stereo.stages import make_run, prompts
 from tests.stereo.calls import calls_of
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from stereo.conditioning import Conditioning
+from stereo.method.conditioning import Conditioning
+from stereo.method.denoise import Denoiser, StepReport, denoise_joint, denoise_left, denoise_right
+from stereo.method.schedule import depth_conditions, latent_shift, shift_steps
 from stereo.options import StereoOptions, preset
-from stereo.plan import depth_conditions, latent_shift, shift_steps
-from stereo.sampler import Denoiser, StepReport, denoise_joint, denoise_left, denoise_right
 from tests.golden.models import filled_model
 from tests.stereo.calls import calls_of, evaluations
 

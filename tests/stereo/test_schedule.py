@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from stereo.inversion import NullTextOptions
+from stereo.method.denoise import StepReport
+from stereo.method.inversion import NullTextOptions
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
-from stereo.sampler import StepReport
 from tests.stereo.calls import calls_of, evaluations
 
 FIFTY = SamplingOptions(guidance_scale=2.0, seed=3)

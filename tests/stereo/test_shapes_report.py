@@ -8,17 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ldm.data.materials import COLOURS
-from ldm.data.shapes import HELD_OUT_FIRST_SEED
-from ldm.training.report import rank_correlation
-from stereo.evaluation.metrics import PSNR_LIMIT_DB, psnr
-from stereo.report import prompt_figures
-from stereo.report.asks import Ask, pair_asks, single_asks
-from stereo.report.bench import Bench, Settings, read_judge, write_judge
-from stereo.report.colours import colour_shares, lab
-from stereo.report.generate import Sampling, make_pictures
-from stereo.report.judge import GRID, SHAPE_NAMES, look
-from stereo.report.judge_training import (
+from shapes.report import prompt_figures
+from shapes.report.asks import Ask, pair_asks, single_asks
+from shapes.report.bench import Bench, Settings, read_judge, write_judge
+from shapes.report.colours import colour_shares, lab
+from shapes.report.generate import Sampling, make_pictures
+from shapes.report.judge import GRID, SHAPE_NAMES, look
+from shapes.report.judge_training import (
     TRAINING_FIRST_SEED,
     JudgeSettings,
     choose_seeds,
@@ -26,8 +22,12 @@ from stereo.report.judge_training import (
     render_labelled,
     train_judge,
 )
-from stereo.report.photo_figure import converge, draw_trials, photo_lines
-from stereo.report.verdicts import colour_places, dominant_colour, shows_pair
+from shapes.report.photo_figure import converge, draw_trials, photo_lines
+from shapes.report.verdicts import colour_places, dominant_colour, shows_pair
+from shapes.training.report import rank_correlation
+from shapes.world.materials import COLOURS
+from shapes.world.shapes import HELD_OUT_FIRST_SEED
+from stereo.evaluation.metrics import PSNR_LIMIT_DB, psnr
 
 SIDE = 64
 GREY = (128, 128, 128)
@@ -91,7 +91,7 @@ def test_no_object_has_no_colour_and_no_place():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rendered_objects_have_the_colour_that_the_world_says(seed: int):
-    from ldm.data.shapes import render_views
+    from shapes.world.shapes import render_views
 
     seeds = choose_seeds(HELD_OUT_FIRST_SEED + 1000 * seed, 8, objects=1)
     views = render_views(seeds, size_px=64)

@@ -10,15 +10,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from stereo.cli import run
-from stereo.report import command, figures, network_figures
-from stereo.report.bench import Bench, Settings, Weights
-from stereo.report.colours import colour_names
-from stereo.report.figures import Figure, measure
-from stereo.report.line import Line
-from stereo.report.network_figures import real_scenes
-from stereo.report.sheets import draw_sheet, save_sheet, sheet_asks, wrap
-from stereo.report.table import BEGIN, END, as_markdown, as_text, replace_section
+from shapes.report import command, figures, network_figures
+from shapes.report.bench import Bench, Settings, Weights
+from shapes.report.colours import colour_names
+from shapes.report.figures import Figure, measure
+from shapes.report.line import Line
+from shapes.report.network_figures import real_scenes
+from shapes.report.sheets import draw_sheet, save_sheet, sheet_asks, wrap
+from shapes.report.table import BEGIN, END, as_markdown, as_text, replace_section
+from stereo.cli.command import run
 
 
 def entries() -> dict:

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stereo.method.schedule import latent_shift
+from stereo.method.shift import fill_with_background, normalise, offsets_px, shift
 from stereo.options import preset
-from stereo.plan import latent_shift
-from stereo.shift import fill_with_background, normalise, offsets_px, shift
 
 
 def loop_shift(view: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,13 +10,13 @@ import torch
 from torch import nn
 
 from ldm.modules.diffusionmodules import model as autoencoder_parts
-from stereo import speed
-from stereo.memory import KEPT_FREE, explain_out_of_memory, free_bytes, keep
-from stereo.models import choose_device, choose_precision
 from stereo.options import SamplingOptions
-from stereo.packed import PackedConv2d
 from stereo.pipelines import images_to_stereo, text_to_stereo
-from stereo.speed import Shelf, compile_denoiser, offload, prepare, suit_device
+from stereo.runtime import speed
+from stereo.runtime.memory import KEPT_FREE, explain_out_of_memory, free_bytes, keep
+from stereo.runtime.models import choose_device, choose_precision
+from stereo.runtime.prepacked import PackedConv2d
+from stereo.runtime.speed import Shelf, compile_denoiser, offload, prepare, suit_device
 from tests.stereo.conftest import tiny_config
 
 CPU = torch.device("cpu")
@@ -170,7 +170,7 @@ def test_one_network_at_a_time_leaves_the_shelf(monkeypatch):
 
 @pytest.mark.gpu
 def test_offloaded_networks_give_the_same_pair():
-    from stereo.models import load_depth_model, load_model
+    from stereo.runtime.models import load_depth_model, load_model
 
     def right(offloaded: bool) -> np.ndarray:
         model, depth_model = load_model("text", device="cuda"), load_depth_model(device="cuda")
@@ -187,7 +187,7 @@ def test_offloaded_networks_give_the_same_pair():
 def test_what_does_not_fit_is_kept_in_pinned_memory(monkeypatch):
     store = {"layer": tuple(torch.randn(3, 2, 3, device="cuda"))}
     assert [id(kept) for kept in keep(store)["layer"]] == [id(seen) for seen in store["layer"][1:]]
-    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: 0)
+    monkeypatch.setattr("stereo.runtime.memory.free_bytes", lambda device: 0)
     (kept,) = keep(store)["layer"]
     assert kept.is_pinned() and torch.equal(kept.to("cuda"), store["layer"][0])
 
@@ -197,7 +197,7 @@ def test_keys_and_values_are_kept_where_there_is_room_else_tokens(monkeypatch, s
     store = {"layer": tuple(torch.randn(3, 2, 3))}
     needed = sum(values.nbytes for values in store["layer"][1:])
     free = None if spare_bytes is None else KEPT_FREE["cpu"] + needed + spare_bytes
-    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: free)
+    monkeypatch.setattr("stereo.runtime.memory.free_bytes", lambda device: free)
     kept = keep(store)["layer"]
     assert [id(values) for values in kept] == [id(store["layer"][k]) for k in form]
 
@@ -205,7 +205,7 @@ def test_keys_and_values_are_kept_where_there_is_room_else_tokens(monkeypatch, s
 @pytest.mark.parametrize("free_bytes", [0, 2**50])
 def test_pairs_are_the_same_in_either_form(tiny_model, tiny_dpt, monkeypatch, free_bytes):
     expected = text_to_stereo(tiny_model, tiny_dpt, "x", sampling=FEW)[0]
-    monkeypatch.setattr("stereo.memory.free_bytes", lambda device: free_bytes)
+    monkeypatch.setattr("stereo.runtime.memory.free_bytes", lambda device: free_bytes)
     found = text_to_stereo(tiny_model, tiny_dpt, "x", sampling=FEW)[0]
     assert np.array_equal(found.right, expected.right)
 
@@ -253,7 +253,7 @@ def test_free_memory_is_some_or_unknown():
 
 
 def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr("stereo.models.precisions_of", lambda device: ["fp32", "bf16"])
+    monkeypatch.setattr("stereo.runtime.models.precisions_of", lambda device: ["fp32", "bf16"])
     assert choose_precision("bf16", CPU) == torch.bfloat16
     with pytest.raises(ValueError, match="got 'fp16', but cpu has no fp16, only fp32, bf16"):
         choose_precision("fp16", CPU)

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from stereo import pipelines
-from stereo.disparity import predict_disparity
-from stereo.inversion import NullTextOptions
+from stereo.depth.disparity import predict_disparity
+from stereo.method.inversion import NullTextOptions
+from stereo.method.schedule import latent_shift
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
-from stereo.plan import latent_shift
 from stereo.stages import prompts
 
 FEW = SamplingOptions(steps=5, guidance_scale=1)

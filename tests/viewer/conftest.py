@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from stereo.formats.viewer import viewer_page
 from stereo.pair import StereoPair
-from stereo.viewer import viewer_page
 from tests.viewer.chromium import NoBrowserError, Viewer, open_browser
 
 if TYPE_CHECKING:

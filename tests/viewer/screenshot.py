@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from ldm.data.shapes import render_scenes
+from shapes.world.shapes import render_scenes
+from stereo.formats.viewer import viewer_page
 from stereo.pair import StereoPair
-from stereo.viewer import viewer_page
 from tests.viewer.chromium import Viewer, open_browser
 
 SEED, SIZE_PX = 11, 512

@@ -7,9 +7,9 @@ import pytest
 
 from stereo.formats import layouts, maps
 from stereo.formats.anaglyph import anaglyph
+from stereo.formats.viewer.page import GLASSES
 from stereo.formats.wiggle import view_between, wiggle_frames
 from stereo.pair import StereoPair
-from stereo.viewer.page import GLASSES
 from tests.viewer.chromium import decode
 from tests.viewer.conftest import NEAR_PX, WIDTH, Opener, make_pair
 

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo.formats import DEFAULT_FORMATS, FORMATS, load, read_settings, save_pair
-from stereo.viewer import read_page, viewer_page
-from stereo.viewer.page import GLASSES
+from stereo.formats.viewer import read_page, viewer_page
+from stereo.formats.viewer.page import GLASSES
 from tests.scripts.conftest import ROOT, script
 from tests.viewer.conftest import make_pair
 
@@ -130,7 +130,9 @@ def test_every_script_writes_a_page_on_demand(name: str) -> None:
     assert parse([*given, "--viewer", "--format", "mpo"]).format == ["mpo", "viewer"]
 
 
-@pytest.mark.parametrize("first", ["stereo.viewer", "stereo.formats", "stereo.formats.reading"])
+@pytest.mark.parametrize(
+    "first", ["stereo.formats.viewer", "stereo.formats", "stereo.formats.reading"]
+)
 def test_packages_can_be_imported_in_any_order(first: str) -> None:
-    code = f"import {first}, stereo.formats, stereo.viewer"
+    code = f"import {first}, stereo.formats, stereo.formats.viewer"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

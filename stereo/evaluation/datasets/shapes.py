@@ -12,7 +12,7 @@ RENDER_PX = 256
 
 def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[SceneSource]:
     """List the first `count` held-out scenes, pictures of `render_px` squared."""
-    from ldm.data.shapes import HELD_OUT_FIRST_SEED
+    from shapes.world.shapes import HELD_OUT_FIRST_SEED
 
     if count < 1:
         raise ValueError(f"count: got {count}, expected 1 or more")
@@ -26,7 +26,7 @@ def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[Scene
 
 
 def _render(name: str, seed: int, size_px: int) -> Scene:
-    from ldm.data.shapes import render_scenes
+    from shapes.world.shapes import render_scenes
 
     scenes = render_scenes([seed], size_px=size_px)
     left, right = (

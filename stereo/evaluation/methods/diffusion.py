@@ -19,7 +19,7 @@ def diffusion_method(options: StereoOptions, models: Models) -> Render:
 def render(task: Task, *, options: StereoOptions, models: Models) -> Rendering:
     """Make the right view, at the task's size."""
     from stereo.frame import whole_fit
-    from stereo.inversion import NullTextOptions
+    from stereo.method.inversion import NullTextOptions
     from stereo.pipelines import image_to_stereo
 
     generation, model = models.generation, models.diffusion

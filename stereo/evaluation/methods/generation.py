@@ -65,7 +65,7 @@ class Generation:
             OSError: when the checkpoint is missing.
         """
         from ldm.checkpoint import checkpoint_digest
-        from stereo.models import choose_device, choose_precision, find_checkpoint
+        from stereo.runtime.models import choose_device, choose_precision, find_checkpoint
 
         values = asdict(self)
         del values["device"], values["depthmodel_path"]
@@ -82,7 +82,7 @@ class Generation:
         Raises:
             OSError: when it is missing.
         """
-        from stereo.models import find_depth_checkpoint
+        from stereo.runtime.models import find_depth_checkpoint
 
         path = find_depth_checkpoint(self.depthmodel_path)
         if not path.is_file():
@@ -99,7 +99,7 @@ class Models:
     @cached_property
     def diffusion(self) -> "LatentDiffusion":
         """Return Stable Diffusion with 4 channels."""
-        from stereo.models import load_model
+        from stereo.runtime.models import load_model
 
         told = self.generation
         return load_model("image", ckpt=told.ckpt, precision=told.precision, device=told.device)
@@ -107,12 +107,12 @@ class Models:
     @cached_property
     def depth(self) -> "DPTDepthModel":
         """Return the monocular depth network."""
-        from stereo.models import load_depth_model
+        from stereo.runtime.models import load_depth_model
 
         return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
 
     def monocular(self, image: np.ndarray) -> np.ndarray:
         """Return relative disparity (H, W) of an image (H, W, 3) uint8."""
-        from stereo.disparity import predict_disparity
+        from stereo.depth.disparity import predict_disparity
 
         return predict_disparity(self.depth, image)

@@ -11,14 +11,14 @@ import torch.nn.functional as F
 from stereo.evaluation.methods.diffusion import at_size
 from stereo.evaluation.methods.generation import Models
 from stereo.evaluation.methods.task import Rendering, Task
-from stereo.fusion import stretch_background
+from stereo.pixels.holes import stretch_background
 
 
 @torch.no_grad()
 def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     """Warp the left view, inpaint its holes by diffusion, and put the warp's own pixels back."""
     from stereo.frame import whole_fit
-    from stereo.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+    from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
     from stereo.stages import make_run, prompts
 
     warped, valid = task.warped()

@@ -1,7 +1,7 @@
 """Background stretch: every hole repeats the pixel beside it on the background's side."""
 
 from stereo.evaluation.methods.task import Rendering, Task
-from stereo.fusion import stretch_background
+from stereo.pixels.holes import stretch_background
 
 
 def background_stretch(task: Task) -> Rendering:

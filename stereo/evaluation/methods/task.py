@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from stereo.warp import warp_right
+from stereo.pixels.warp import warp_right
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
-from ldm.training.autoencoder import AutoencoderTask, add_noise, start_plainly
-from ldm.training.settings import Settings, read_settings
 from ldm.util import instantiate_from_config
+from shapes.training.autoencoder import AutoencoderTask, add_noise, start_plainly
+from shapes.training.settings import Settings, read_settings
 from tests.ldm.training.tiny import CONFIGS, tiny_pool, tiny_settings
 
 

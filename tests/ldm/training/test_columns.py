@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ldm.data.outline import outline
-from ldm.training import columns
-from ldm.training.columns import COLUMNS, DenoiserReader
-from ldm.training.diffusion import DiffusionTask
-from ldm.training.settings import parse_settings
+from shapes.training import columns
+from shapes.training.columns import COLUMNS, DenoiserReader
+from shapes.training.diffusion import DiffusionTask
+from shapes.training.settings import parse_settings
+from shapes.world.outline import outline
 from tests.ldm.training.tiny import tiny_settings
 
 SEEDS = range(3)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ldm.training import pool
-from ldm.training.depth_network import DepthNetworkTask
-from ldm.training.settings import DataSettings
+from shapes.training import pool
+from shapes.training.depth_network import DepthNetworkTask
+from shapes.training.settings import DataSettings
 from tests.ldm.training.tiny import SIZE_PX, tiny_pool, tiny_settings
 
 

@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save_file
 
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
-from ldm.training import diffusion
-from ldm.training.diffusion import DiffusionTask
-from ldm.training.settings import parse_settings
-from ldm.training.weights import autoencoder_config, part_config
+from shapes.training import diffusion
+from shapes.training.diffusion import DiffusionTask
+from shapes.training.settings import parse_settings
+from shapes.training.weights import autoencoder_config, part_config
 from tests.ldm.training.tiny import tiny_settings
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from timm.layers import GroupNormAct
 
-from ldm.training import fast_norm, losses, report
-from ldm.training.ema import WeightAverage
-from ldm.training.loop import learning_rate
+from shapes.training import fast_norm, losses, report
+from shapes.training.ema import WeightAverage
+from shapes.training.loop import learning_rate
 
 
 def test_gradient_loss_by_hand() -> None:

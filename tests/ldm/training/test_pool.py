@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ldm.training import pool
+from shapes.training import pool
 from tests.ldm.training.tiny import tiny_pool
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ldm.training import checkpoint
-from ldm.training.autoencoder import AutoencoderTask
-from ldm.training.checkpoint import CHECKPOINT, INDEX, read_checkpoint, read_pieces, write_pieces
-from ldm.training.loop import drop_rows_after
+from shapes.training import checkpoint
+from shapes.training.autoencoder import AutoencoderTask
+from shapes.training.checkpoint import CHECKPOINT, INDEX, read_checkpoint, read_pieces, write_pieces
+from shapes.training.loop import drop_rows_after
 from tests.ldm.training.tiny import tiny_settings, train
 
 

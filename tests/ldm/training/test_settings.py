@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ldm.data.scene import HELD_OUT_SEEDS
-from ldm.training.settings import Settings, parse_settings, read_settings
+from shapes.training.settings import Settings, parse_settings, read_settings
+from shapes.world.scene import HELD_OUT_SEEDS
 from tests.ldm.training.tiny import CONFIGS, tiny_pool, tiny_settings, train
 
 

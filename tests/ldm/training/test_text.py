@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from ldm.data.outline import NOTHING, outline
-from ldm.data.scene import PORTRAIT_SEEDS, SHAPES
-from ldm.data.shapes import COLOURS
-from ldm.training.columns import COLUMNS, column_numbers
-from ldm.training.diffusion import DiffusionTask
-from ldm.training.parts import train_part
-from ldm.training.settings import Settings, parse_settings
-from ldm.training.text import TextTask, trim
+from shapes.training.columns import COLUMNS, column_numbers
+from shapes.training.diffusion import DiffusionTask
+from shapes.training.parts import train_part
+from shapes.training.settings import Settings, parse_settings
+from shapes.training.text import TextTask, trim
+from shapes.world.outline import NOTHING, outline
+from shapes.world.scene import PORTRAIT_SEEDS, SHAPES
+from shapes.world.shapes import COLOURS
 from tests.ldm.training.tiny import tiny_pool, tiny_settings
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ldm.training import pool
-from ldm.training.parts import train_part
-from ldm.training.settings import Settings, parse_settings, read_settings
+from shapes.training import pool
+from shapes.training.parts import train_part
+from shapes.training.settings import Settings, parse_settings, read_settings
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "shapes"
 SIZE_PX = 32

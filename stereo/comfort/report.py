@@ -1,0 +1,54 @@
+"""What a finished pair asks of the eyes: its parallaxes on a display, and whether that is fine."""
+
+from typing import Any
+
+from stereo.comfort.limits import EYES_APART_CM, Rule, Viewing, disparity_degrees, limits
+
+# Shifts are float32: so much of the width is no parallax.
+HAIR_PERCENT = 1e-5
+
+
+def comfort_report(
+    reached_percent: tuple[float, float], violations: float, rule: Rule, viewing: Viewing
+) -> dict[str, Any]:
+    """Return largest parallaxes, limits, and whether the ones are inside the others, JSON-able.
+
+    Args:
+        reached_percent: disparities in percent of the width where it is farthest and nearest,
+            positive in front of the screen.
+        violations: share of both views' pixels, as `stereo.comfort.window.violation_share` gives.
+        rule: whose limits count.
+        viewing: the display.
+    """
+    crossed, uncrossed = max(0.0, *reached_percent), max(0.0, *(-end for end in reached_percent))
+    allowed = limits(rule, viewing)
+    figures = {
+        "crossed_percent": crossed,
+        "crossed_degrees": disparity_degrees(crossed, viewing),
+        "crossed_limit_percent": allowed.crossed_percent,
+        "uncrossed_percent": uncrossed,
+        "uncrossed_degrees": -disparity_degrees(-uncrossed, viewing),
+        "uncrossed_limit_percent": allowed.uncrossed_percent,
+        "window_violation_percent": 100 * violations,
+        "display_width_cm": viewing.display_width_cm,
+        "viewing_distance_cm": viewing.viewing_distance_cm,
+        "eyes_apart_cm": EYES_APART_CM,
+    }
+    inside = (
+        crossed <= allowed.crossed_percent + HAIR_PERCENT
+        and uncrossed <= allowed.uncrossed_percent + HAIR_PERCENT
+    )
+    rounded = {name: round(abs(value), 4) for name, value in figures.items()}
+    return {**rounded, "rule": rule, "inside": inside}
+
+
+def comfort_line(report: dict[str, Any]) -> str:
+    """Return a comfort report as one line for people."""
+    return (
+        f"comfort: crossed {report['crossed_percent']:.1f} % = {report['crossed_degrees']:.2f} deg"
+        f", uncrossed {report['uncrossed_percent']:.1f} % = {report['uncrossed_degrees']:.2f} deg"
+        f", window violations {report['window_violation_percent']:.2f} %; "
+        f"{report['display_width_cm']:g} cm wide at {report['viewing_distance_cm']:g} cm: "
+        f"{'inside' if report['inside'] else 'beyond'} the limits of '{report['rule']}', "
+        f"{report['crossed_limit_percent']:.1f} and {report['uncrossed_limit_percent']:.1f} %"
+    )

@@ -1,0 +1,211 @@
+"""Choose and load models: a given file, the published one if it lies in `models/`, else ours."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+
+Task = Literal["text", "depth", "image"]
+
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+PUBLISHED = {
+    "text": ("v2-1_768-ema-pruned", "v2-1_512-ema-pruned"),
+    "depth": ("512-depth-ema",),
+    "image": ("sd-v1-4", "sd-v1-5", "v1-5-pruned-emaonly"),
+}
+EMBEDDED = {"text": "shapes", "depth": "shapes-depth", "image": "shapes"}
+PUBLISHED_DEPTH = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
+EMBEDDED_DEPTH = "shapes-dpt"
+# Their activations need float32's range.
+EXACT_PARTS = ("first_stage_model.", "depth_model.")
+
+log = logging.getLogger(__name__)
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """Return the named device, or CUDA where there is one, else the CPU."""
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(
+            f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'"
+        ) from error
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        if not count:
+            raise ValueError(
+                f"device: got {name!r}, but this machine has no CUDA device; use 'cpu'"
+            )
+        if (device.index or 0) >= count:
+            raise ValueError(f"device: got {name!r}, but there are only {count} CUDA devices")
+    elif device.type == "mps":
+        if not torch.backends.mps.is_available():
+            raise ValueError(f"device: got {name!r}, which this machine has not; use 'cpu'")
+    elif device.type != "cpu":
+        raise ValueError(f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'")
+    return device
+
+
+def choose_precision(name: str | None, device: torch.device) -> torch.dtype:
+    """Return the dtype of a precision's name; None means fp16 on CUDA and fp32 elsewhere."""
+    if name is None:
+        return torch.float16 if device.type == "cuda" else torch.float32
+    if name not in PRECISIONS:
+        raise ValueError(f"precision: got {name!r}, expected one of {', '.join(PRECISIONS)}")
+    if name not in precisions_of(device):
+        has = ", ".join(precisions_of(device))
+        raise ValueError(f"precision: got {name!r}, but {device} has no {name}, only {has}")
+    return PRECISIONS[name]
+
+
+def precisions_of(device: torch.device) -> list[str]:
+    """Name the precisions that a device computes in, not merely stores.
+
+    A CPU without the units for one would run it, but many times slower than fp32.
+    """
+    if device.type == "cuda":
+        half = {"fp16": True, "bf16": torch.cuda.is_bf16_supported()}
+    elif device.type == "cpu":
+        kernels = torch.ops.mkldnn
+        half = {
+            "fp16": kernels._is_mkldnn_fp16_supported(),
+            "bf16": kernels._is_mkldnn_bf16_supported(),
+        }
+    else:
+        half = {"fp16": True}
+    return ["fp32", *(name for name, supported in half.items() if supported)]
+
+
+def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
+    """Return the Stable Diffusion file for a task, and say in one log line which it is."""
+    return _find(ckpt, "ckpt", PUBLISHED[task], embedded_checkpoint(task))
+
+
+def embedded_checkpoint(task: Task, folder: Path = ROOT / MODELS) -> Path:
+    """Return the file of the model that ships with the repository."""
+    return folder / f"{EMBEDDED[task]}.safetensors"
+
+
+def find_depth_checkpoint(path: Path | None = None) -> Path:
+    """Return the DPT file, and say in one log line which it is."""
+    embedded = ROOT / MIDAS_MODELS / f"{EMBEDDED_DEPTH}.safetensors"
+    return _find(path, "depthmodel_path", PUBLISHED_DEPTH, embedded)
+
+
+def load_model(
+    task: Task,
+    *,
+    ckpt: Path | None = None,
+    config: Path | None = None,
+    parameterization: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
+) -> "LatentDiffusion":
+    """Load Stable Diffusion for a workflow, ready to run.
+
+    On a CPU the process then keeps freed memory for the next step (`stereo.runtime.heap`).
+
+    Args:
+        task: `text` and `image` take 4-channel models, `depth` a depth-conditioned one.
+        ckpt: checkpoint; None finds one (`find_checkpoint`).
+        config: YAML file; None recognises the architecture from the checkpoint.
+        parameterization: `eps` or `v`; None follows the config or the checkpoint.
+        precision: `fp32`, `fp16`, `bf16`; None takes fp16 on CUDA, fp32 elsewhere. The
+            autoencoder and the depth model stay in float32, whose range their activations need.
+        device: `cpu`, `cuda`, ...; None takes CUDA where there is one.
+
+    Raises:
+        ValueError: for a checkpoint that does not fit the task or the config.
+        OSError: for one that cannot be read.
+    """
+    from ldm.checkpoint import load_model as load_checkpoint
+    from stereo.runtime.guidance import EMBEDDED_GUIDANCE
+    from stereo.runtime.speed import suit_device
+
+    if task not in PUBLISHED:
+        raise ValueError(f"task: got {task!r}, expected one of {', '.join(PUBLISHED)}")
+    place = choose_device(device)
+    dtype = choose_precision(precision, place)
+    path = find_checkpoint(task, ckpt)
+    with _naming("ckpt", path):
+        model = load_checkpoint(
+            path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
+        )
+    _check_task(model, task, path)
+    if path.resolve() == embedded_checkpoint(task).resolve():
+        model.guidance_scale = EMBEDDED_GUIDANCE
+    suit_device(model, place)
+    model.to(place).requires_grad_(False)
+    return model.eval()
+
+
+def load_depth_model(path: Path | None = None, *, device: str | None = None) -> "DPTDepthModel":
+    """Load the monocular depth model, in float32. `path` None finds one.
+
+    Raises:
+        ValueError: for a file that is not a DPT checkpoint.
+        OSError: for one that cannot be read.
+    """
+    from dpt.models import load_depth_model as load
+
+    found = find_depth_checkpoint(path)
+    with _naming("depthmodel_path", found):
+        model = load(found).to(choose_device(device))
+    return model.requires_grad_(False).eval()
+
+
+def _find(given: Path | None, argument: str, published: tuple[str, ...], embedded: Path) -> Path:
+    folder = embedded.parent
+    if given is not None:
+        if Path(given).is_dir():
+            raise IsADirectoryError(f"{argument}: {given} is a folder, expected a file")
+        if not Path(given).is_file():
+            raise FileNotFoundError(f"{argument}: {describe_missing(Path(given))}")
+        return Path(given)
+    for stem in published:
+        for suffix in (".safetensors", ".ckpt", ".pt"):
+            path = folder / f"{stem}{suffix}"
+            if path.is_file():
+                log.info("using the published %s", path.name)
+                return path
+    log.info(
+        "no published checkpoint in %s/: using the embedded Shapes model (put %s there to use it)",
+        folder.name,
+        published[0],
+    )
+    return embedded
+
+
+@contextmanager
+def _naming(argument: str, path: Path) -> Iterator[None]:
+    """Let what is wrong with a file be told with the argument that named it."""
+    try:
+        yield
+    except ValueError as error:
+        if not str(error).startswith(str(path)):
+            raise
+        raise ValueError(f"{argument}: {error}") from error
+
+
+def _check_task(model: "LatentDiffusion", task: Task, path: Path) -> None:
+    if not hasattr(model, "first_stage_model"):
+        raise ValueError(
+            f"ckpt: {path} holds a {type(model).__name__}, expected Stable Diffusion; a depth "
+            "model goes to --depthmodel_path"
+        )
+    conditioned = hasattr(model, "depth_model")
+    if task == "depth" and not conditioned:
+        raise ValueError(f"ckpt: {path} is no depth-conditioned model (4 input channels, not 5)")
+    if task != "depth" and conditioned:
+        raise ValueError(f"ckpt: {path} is depth-conditioned; use it with depth2stereoimg.py")

@@ -1,0 +1,202 @@
+"""How networks run: memory layout, compilation, and lying on the CPU while they are not used."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ldm.modules.attention import BasicTransformerBlock, FeedForward
+from ldm.modules.diffusionmodules.unet_blocks import ResBlock
+from stereo.runtime.heap import hold_freed_memory
+from stereo.runtime.prepacked import is_packed, pack
+from stereo.runtime.step_cache import Unchanging
+
+if TYPE_CHECKING:
+    from dpt.models import DPTDepthModel
+    from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.options import SamplingOptions
+    from stereo.runtime.models import Task
+
+HALF = (torch.float16, torch.bfloat16)
+TEXT_TOKENS = 77
+# Each shape that a part is given is one entry; the default of 8 is fewer than a UNet has.
+COMPILED_SHAPES = 128
+
+log = logging.getLogger(__name__)
+
+
+def prepare(
+    model: "LatentDiffusion",
+    depth_model: "DPTDepthModel | None",
+    sampling: "SamplingOptions",
+    *,
+    task: "Task",
+    compiled: bool,
+    offloaded: bool,
+) -> None:
+    """Do what `--offload` and `--compile` ask for, for a workflow with these sampling options."""
+    if offloaded:
+        offload(model, depth_model)
+    if compiled:
+        # Photos are inverted first, without guidance.
+        first = replace(sampling, guidance_scale=1.0) if task == "image" else sampling
+        compile_denoiser(model, first)
+
+
+def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
+    """Lay weights out as `device` is fastest with, and hold a CPU's memory.
+
+    On a GPU the UNet's convolutions are channels-last in half precision, as tensor cores work on
+    that layout. On a CPU the UNet and the autoencoder are packed (docs/benchmarks.md).
+    """
+    unet = model.model.diffusion_model
+    if device.type == "cpu":
+        pack(unet)
+        pack(model.first_stage_model)
+        hold_freed_memory()
+    elif model.dtype in HALF:
+        unet.to(memory_format=torch.channels_last)
+
+
+def compile_denoiser(
+    model: "LatentDiffusion", sampling: "SamplingOptions", *, backend: str = "inductor"
+) -> bool:
+    """Compile the parts of the UNet that every step shares, and warm them up at once.
+
+    Residual blocks, attention and feed-forward layers are compiled each by itself, so that the
+    attention edit, which swaps what happens between them, compiles nothing anew. Returns whether
+    it was done. Packed layers, which the compiler cannot look into, are faster than what it makes
+    of plain ones (docs/benchmarks.md); there, and without a compiler, the UNet stays as it is, and
+    one line says so.
+    """
+    unet = model.model.diffusion_model
+    if model.device.type == "cpu" and is_packed(unet):
+        log.info("compile: does nothing on this CPU, where the denoiser is faster as it is")
+        return False
+    log.info("compiling the denoiser; this takes minutes, once per size and precision")
+    start = time.perf_counter()
+    try:
+        _compile_parts(unet, backend)
+        _warm_up(model, sampling)
+    except (RuntimeError, OSError, ImportError) as error:
+        _undo_compilation(unet)
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        log.warning("compile: not possible on this machine, going on without (%s)", reason)
+        return False
+    log.info("compiled the denoiser in %.0f s", time.perf_counter() - start)
+    return True
+
+
+def _compile_parts(unet: nn.Module, backend: str) -> None:
+    import torch._dynamo
+
+    config: Any = torch._dynamo.config
+    config.recompile_limit = max(config.recompile_limit, COMPILED_SHAPES)
+    for module in unet.modules():
+        if isinstance(module, FeedForward):
+            module.compile(backend=backend)
+        elif isinstance(module, ResBlock):
+            # Without the timestep's layers, which the step cache evaluates.
+            module.shifted = torch.compile(module.shifted, backend=backend)
+        elif isinstance(module, BasicTransformerBlock):
+            # Not `forward`, which the attention edit swaps; these two it calls.
+            for layer in (module.attn1, module.attn2):
+                layer.keys_values = torch.compile(layer.keys_values, backend=backend)
+                layer.attend = torch.compile(layer.attend, backend=backend)
+
+
+def _undo_compilation(unet: nn.Module) -> None:
+    import torch._dynamo
+
+    for module in unet.modules():
+        if isinstance(module, FeedForward):
+            module._compiled_call_impl = None
+        elif isinstance(module, ResBlock):
+            vars(module).pop("shifted", None)
+        elif isinstance(module, BasicTransformerBlock):
+            for layer in (module.attn1, module.attn2):
+                vars(layer).pop("keys_values", None)
+                vars(layer).pop("attend", None)
+    torch._dynamo.reset()
+
+
+@torch.no_grad()
+def _warm_up(model: "LatentDiffusion", sampling: "SamplingOptions") -> None:
+    """Run the UNet once on the latents that the first step will see."""
+    unet, factor = model.model.diffusion_model, model.downsample_factor
+    side_px = model.image_size * factor
+    size = ((sampling.height_px or side_px) // factor, (sampling.width_px or side_px) // factor)
+    texts = 1 if sampling.guidance_scale == 1 else 2
+    latents = torch.zeros(sampling.samples, unet.in_channels, *size, device=model.device)
+    steps = torch.zeros(len(latents), dtype=torch.long, device=model.device)
+    context = torch.zeros(texts * len(latents), TEXT_TOKENS, unet.context_dim, device=model.device)
+    with Unchanging(unet, (0,), model.device).at(0, views=1):
+        unet(latents, steps, context)
+
+
+def offload(model: "LatentDiffusion", depth_model: "DPTDepthModel | None" = None) -> bool:
+    """Keep the networks in the CPU's memory and move each to the GPU when it is called.
+
+    The last one used stays there until another is called. Says so and does nothing where the
+    model runs on the CPU; returns whether anything was done.
+    """
+    device = model.device
+    if device.type == "cpu":
+        log.info("offload: does nothing, as the networks run on the CPU")
+        return False
+    shelf = Shelf(device)
+    autoencoder = model.first_stage_model
+    # Its two ways in, as nothing calls the autoencoder itself.
+    ways_in = (autoencoder.encoder, autoencoder.post_quant_conv)
+    shelf.manage(autoencoder, entrances=ways_in)
+    shelf.manage(model.model, entrances=(model.model.diffusion_model,))
+    shelf.manage(model.cond_stage_model)
+    for depth in (depth_model, getattr(model, "depth_model", None)):
+        if depth is not None:
+            shelf.manage(depth, entrances=(depth, *_inner_networks(depth)))
+    torch.cuda.empty_cache()
+    return True
+
+
+def _inner_networks(depth: nn.Module) -> Iterator[nn.Module]:
+    """Yield the network inside a depth stage, which is also called without it."""
+    inner = getattr(depth, "model", None)
+    if isinstance(inner, nn.Module):
+        yield inner
+
+
+class Shelf:
+    """Networks of which at most one lies on the device.
+
+    A shelved network's weights lie on the CPU between calls, so what is put into it may, too:
+    arguments are moved along.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._taken: nn.Module | None = None
+
+    def manage(self, module: nn.Module, *, entrances: tuple[nn.Module, ...] = ()) -> None:
+        """Shelve a network; a call of it, or of an entrance, takes it to the device."""
+        module.to("cpu")
+        for entrance in entrances or (module,):
+            entrance.register_forward_pre_hook(self._taking(module))
+
+    def _taking(self, module: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...]]:
+        def hook(called: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+            self._take(module)
+            return tuple(a.to(self._device) if isinstance(a, Tensor) else a for a in args)
+
+        return hook
+
+    def _take(self, module: nn.Module) -> None:
+        if module is self._taken:
+            return
+        if self._taken is not None:
+            self._taken.to("cpu")
+        module.to(self._device)
+        self._taken = module

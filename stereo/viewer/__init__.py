@@ -1,6 +1,0 @@
-"""A page to look at a pair: one HTML file that needs no network, opened from disk."""
-
-from stereo.viewer.page import viewer_page
-from stereo.viewer.reading import read_page, read_page_settings
-
-__all__ = ["read_page", "read_page_settings", "viewer_page"]
