@@ -13,7 +13,7 @@ from stereo.cli.files import Picture, find_map, list_pictures, read_picture
 from stereo.cli.session import Session
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import OnStep
+    from stereo.method.run import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
 

@@ -2,37 +2,52 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from stereo.depth.disparity import disparity_of_tensor, predict_disparity
-from stereo.depth.parallax import settle_strength
-from stereo.finish import Work, fused_pairs, shifted_pairs
-from stereo.frame import (
+from stereo.depth.disparity import (
     check_depth_model,
     check_map,
-    depth_feeding,
+    disparity_of_tensor,
     fit_map,
-    fit_to_model,
     photo_disparity,
-    picture_size,
+    predict_disparity,
+    preprocessing_of,
 )
-from stereo.method.denoise import OnStep, denoise_left
-from stereo.method.inversion import NullTextOptions, invert_photo
-from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-from stereo.method.schedule import (
-    depth_conditions,
-    exact_shift,
-    latent_shift,
-    record_after,
-    trunk_steps,
+from stereo.depth.parallax import (
+    disparity_pixels,
+    normalise,
+    pixels_to_cells,
+    relative_cells,
+    resize_to_latents,
 )
-from stereo.options import SamplingOptions, StereoOptions, preset
+from stereo.method.conditioning import View, depth_conditions, embed_prompts
+from stereo.method.denoise import LeftBranch, denoise_left
+from stereo.method.inversion import ddim_inversion, null_text_inversion
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import Hooks, OnStep, Run, start_run
+from stereo.method.schedule import shift_schedule
+from stereo.noise import seeded_noise, step_noise
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
 from stereo.pair import StereoPair
+from stereo.pairs import LeftView, Work, stereo_pairs
+from stereo.pixels.codec import (
+    decode,
+    encode,
+    fit_to_model,
+    latent_size,
+    picture_size,
+    tensor_to_images,
+)
+from stereo.pixels.inpaint import first_inpainting_step
+from stereo.runtime.device import in_float32
 from stereo.runtime.guidance import with_guidance
-from stereo.stages import describe, make_run, pixel_disparity, prompts, stack_map
+from stereo.runtime.memory import keep
+from stereo.runtime.step_cache import step_cache
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -80,27 +95,21 @@ def text_to_stereo(
     sampling = with_guidance(sampling, model, "text")
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
-    size = latent_size(model, *size_px)
-    options = settle_strength(options, width_px=size_px[1], cells=size[1])
-    start = seeded_noise(sampling.seeds, (model.channels, *size))
-    conditioning = prompts(model, prompt, negative_prompt, sampling)
-    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    branch = denoise_left(
-        run, start.to(model.device), record_after=record_after(run.total, options)
-    )
+    start = _start_noise(model, sampling.seeds, size_px)
+    conditioning = embed_prompts(model, prompt, negative_prompt, sampling)
+    run = start_run(model, conditioning, sampling, _hooks(on_step, sampling.seeds))
+    branch = denoise_left(run, start, record_after=_record_after(run.total, options))
     pictures = decode(model, branch.final)
-    near = (
-        disparity_of_tensor(depth_model, pictures, preprocessing=depth_feeding(options))
+    maps = (
+        disparity_of_tensor(depth_model, pictures, preprocessing=preprocessing_of(options))
         if disparity is None
-        else stack_map(disparity, sampling.samples, model.device)
+        else _stacked([disparity] * sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
-    if options.fusion:
-        given = [disparity is not None] * len(near)
-        images = tensor_to_images(pictures)
-        return fused_pairs(work, images, near, branch.final, branch, given=given)
-    return shifted_pairs(work, near, branch, decoded=pictures)
+    work = Work(model, run, options, sampling.seeds, _settings(inputs, options, sampling))
+    has_own_map = [disparity is not None] * len(maps)
+    finished = tensor_to_images(pictures)
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, finished, branch.final))
 
 
 @torch.no_grad()
@@ -133,36 +142,30 @@ def depth_to_stereo(
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options)
-    size = latent_size(model, *frame.size_px[::-1])
-    options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
-    near_map = (
+    size_px = frame.size_px[::-1]
+    disparity = (
         predict_disparity(model.depth_model.model, frame.image(image))
         if disparity is None
         else fit_map(frame, disparity, image, options)
     )
-    near = stack_map(near_map, sampling.samples, model.device)
-    plan = (
-        exact_shift(pixel_disparity(near, options), size, options)
-        if options.fusion
-        else latent_shift(near, size, options)
-    )
-    depth = depth_conditions(near, size, plan, options)
-    conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
-    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
+    maps = _stacked([disparity] * sampling.samples, model.device)
+    depth = _view_depths(maps, latent_size(model, *size_px), options)
+    conditioning = embed_prompts(model, prompt, negative_prompt, sampling, depth)
+    run = start_run(model, conditioning, sampling, _hooks(on_step, sampling.seeds))
+    start = _start_noise(model, sampling.seeds, size_px)
     if run.total < len(run.sampler.ddim_timesteps) and not options.published_bookkeeping:
-        kept = encode(model, frame.image(image))
-        start = run.renoise(kept.expand_as(start), start)
+        clean = encode(model, frame.image(image)).expand_as(start)
+        start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
-    if options.fusion:
-        branch = denoise_left(run, start, record_after=record_after(run.total, options))
-        pictures = tensor_to_images(decode(model, branch.final))
-        # The picture was made to fit the map, so the map's edges are its own.
-        given = [True] * len(near)
-        return fused_pairs(work, pictures, near, branch.final, branch, given=given)
-    trunk = denoise_left(run, start, stop=trunk_steps(run.total, options))
-    return shifted_pairs(work, near, trunk)
+    work = Work(model, run, options, sampling.seeds, _settings(inputs, options, sampling))
+    # The picture is made to fit the map, so the map's edges are its own.
+    has_own_map = [True] * len(maps)
+    if not options.fusion:
+        branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
+        return stereo_pairs(work, LeftView(branch, maps, has_own_map))
+    branch = denoise_left(run, start, record_after=_record_after(run.total, options))
+    pictures = tensor_to_images(decode(model, branch.final))
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, pictures, branch.final))
 
 
 def image_to_stereo(
@@ -241,45 +244,97 @@ def images_to_stereo(
         One pair per photo.
     """
     _check_photos(images, seeds, options, sampling)
-    given = [None] * len(images) if disparities is None else disparities
-    check_depth_model(depth_model, given)
-    for disparity in given:
+    own_maps = [None] * len(images) if disparities is None else disparities
+    check_depth_model(depth_model, own_maps)
+    for disparity in own_maps:
         check_map(disparity, options)
     sampling = with_guidance(sampling, model, "image")
     frame = fit_to_model(model, images[0], sampling, options)
     photos = [frame.image(image) for image in images]
-    height_px, width_px = photos[0].shape[:2]
-    options = settle_strength(
-        options,
-        width_px=images[0].shape[1] if options.fusion else width_px,
-        cells=latent_size(model, height_px, width_px)[1],
-    )
     maps = [
         photo_disparity(depth_model, image, frame, disparity, options)
-        for image, disparity in zip(images, given, strict=True)
+        for image, disparity in zip(images, own_maps, strict=True)
     ]
-    near = torch.cat([stack_map(near_map, 1, model.device) for near_map in maps])
-    together = replace(sampling, samples=len(images))
-    conditioning = prompts(model, prompt, "", together)
-    run = make_run(model, conditioning, together, on_step, wasteful=options.is_wasteful)
+    conditioning = embed_prompts(model, prompt, "", replace(sampling, samples=len(images)))
+    run = start_run(model, conditioning, sampling, _hooks(on_step, seeds))
     clean = torch.cat([encode(model, photo) for photo in photos])
-    run, branch = invert_photo(run, clean, options, null_text)
+    run, branch = _invert(run, clean, options, null_text)
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
     if options.inversion == "null-text":
         inputs |= asdict(null_text)
-    work = Work(model, run, options, seeds, describe(options, sampling, inputs))
-    pairs = (
-        fused_pairs(
-            work, np.stack(images), near, clean, branch, given=[m is not None for m in given]
-        )
-        if options.fusion
-        else shifted_pairs(work, near, branch)
-    )
+    work = Work(model, run, options, seeds, _settings(inputs, options, sampling))
+    has_own_map = [disparity is not None for disparity in own_maps]
+    pictures = np.stack(images) if options.fusion else None
+    left = LeftView(branch, _stacked(maps, model.device), has_own_map, pictures, clean)
     # Each tells how to make it alone.
     return [
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
-        for pair, seed in zip(pairs, seeds, strict=True)
+        for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
     ]
+
+
+def _invert(
+    run: Run, clean: Tensor, options: StereoOptions, null_text: NullTextOptions
+) -> tuple[Run, LeftBranch]:
+    """Turn photos' latents (n, C, h, w) into the left branch that ends in them.
+
+    `direct`: the inversion's own trajectory is the branch, and guidance, which would lead away
+    from it, is off. `null-text`: the branch is what the tuned embeddings lead along, as far as
+    the right view needs it. Returns the run for the right view, too.
+    """
+    unguided = replace(run, conditioning=replace(run.conditioning, guidance_scale=1.0))
+    if options.inversion == "direct":
+        trajectory = ddim_inversion(unguided, clean)
+        return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
+    with in_float32(run.unet):
+        trajectory = ddim_inversion(unguided, clean)
+        tuned = null_text_inversion(run, trajectory, null_text)
+    run = replace(run, conditioning=replace(run.conditioning, unconditional=tuned.embeddings))
+    stop = None if options.fusion else shift_schedule(run.total, options).shift + 1
+    return run, LeftBranch(trajectory[-1], tuned.path[:stop])
+
+
+def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:
+    cells = (
+        pixels_to_cells(disparity_pixels(maps, options), size)
+        if options.fusion
+        else relative_cells(maps, size, options)
+    )
+    relative = normalise(resize_to_latents(maps, size))
+    return depth_conditions(relative, latent_shift(cells, options), options)
+
+
+def _record_after(total: int, options: StereoOptions) -> int | None:
+    """Return the step after which a left branch records what a right view attends to, if any."""
+    if not (options.left_stands_alone and options.shared_attention):
+        return None
+    if options.fusion:
+        return first_inpainting_step(total, options) - 1
+    return shift_schedule(total, options).shift
+
+
+def _hooks(on_step: OnStep | None, seeds: Sequence[int]) -> Hooks:
+    return Hooks(on_step, partial(step_noise, seeds), step_cache, keep)
+
+
+def _start_noise(
+    model: "LatentDiffusion", seeds: Sequence[int], size_px: tuple[int, int]
+) -> Tensor:
+    noise = seeded_noise(seeds, (model.channels, *latent_size(model, *size_px)))
+    return noise.to(model.device)
+
+
+def _stacked(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Turn maps (H, W) into (n, H, W) float32 on the device."""
+    stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
+    return torch.stack(stack).to(device)
+
+
+def _settings(
+    inputs: dict[str, Any], options: StereoOptions, sampling: SamplingOptions
+) -> dict[str, Any]:
+    """Return what a result carries: the workflow, its inputs, every option."""
+    return {**inputs, **settings_of(options, sampling)}
 
 
 def _check_photos(

@@ -95,7 +95,7 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     from stereo.benchmark.report import as_json, pairs_table, shift_table, write_json
     from stereo.benchmark.shift_part import measure_shift
     from stereo.benchmark.suite import describe_device, measure_pairs
-    from stereo.runtime.models import choose_device
+    from stereo.runtime.device import choose_device
 
     device = choose_device(args.device)
     pairs = list(measure_pairs(settings_of(args))) if args.part != "shift" else []

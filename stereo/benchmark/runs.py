@@ -8,13 +8,16 @@ import torch
 
 from stereo.benchmark.networks import Networks
 from stereo.depth.disparity import predict_disparity
+from stereo.method.conditioning import depth_conditions, embed_prompts
 from stereo.method.denoise import denoise_left
-from stereo.method.latents import decode, latent_size, seeded_noise, tensor_to_images
-from stereo.method.schedule import depth_conditions, latent_shift
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import start_run
+from stereo.noise import seeded_noise
 from stereo.options import SamplingOptions, StereoOptions
 from stereo.pipelines import depth_to_stereo, images_to_stereo, text_to_stereo
+from stereo.pixels.codec import decode, latent_size, tensor_to_images
 from stereo.runtime.guidance import PUBLISHED_GUIDANCE
-from stereo.stages import make_run, prompts, stack_map
+from stereo.stages import stack_map
 
 PROMPT = "a red sphere in front of a blue box on a wooden floor"
 PLAIN = StereoOptions()
@@ -92,7 +95,7 @@ def one_image(networks: Networks, sampling: SamplingOptions) -> Callable[[], Non
             found = predict_disparity(model.depth_model.model, image)
             near = stack_map(found, sampling.samples, model.device)
             depth = depth_conditions(near, size, latent_shift(near, size, PLAIN), PLAIN)
-        run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling)
+        run = start_run(model, embed_prompts(model, PROMPT, "", sampling, depth), sampling)
         start = seeded_noise(sampling.seeds, (model.channels, *size))
         branch = denoise_left(run, start.to(model.device))
         tensor_to_images(decode(model, branch.final))

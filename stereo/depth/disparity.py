@@ -2,7 +2,9 @@
 
 import tokenize
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
 from stereo.images import Fit, check_file, open_image, read_image, to_rgb
+from stereo.options import StereoOptions
 
 PREPROCESSINGS = ("dpt", "published")
 # What NumPy raises on damaged or hostile files.
@@ -224,3 +227,70 @@ def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:
     low = disparity.amin((-2, -1), keepdim=True)
     high = disparity.amax((-2, -1), keepdim=True)
     return (disparity - low) / (high - low)
+
+
+def check_map(
+    disparity: np.ndarray | None,
+    options: StereoOptions,
+    *,
+    size_px: tuple[int, int] | None = None,
+) -> None:
+    """Refuse a user's map that says nothing or has other proportions than `size_px` (w, h).
+
+    Raises:
+        ValueError: when it is empty, not finite, constant though not in pixels, or stretched.
+    """
+    if disparity is None:
+        return
+    check_disparity(disparity, may_be_flat=options.metric_disparity)
+    if size_px is not None:
+        check_proportions(disparity, size_px)
+
+
+def check_depth_model(depth_model: object, disparities: Sequence[np.ndarray | None]) -> None:
+    """Refuse to begin where nothing gives the disparity.
+
+    Raises:
+        ValueError: when there is no depth model, and a map is missing.
+    """
+    if depth_model is None and any(disparity is None for disparity in disparities):
+        raise ValueError("depth_model: got None without a disparity, expected one of the two")
+
+
+def fit_map(
+    frame: Fit, disparity: np.ndarray, image: np.ndarray, options: StereoOptions
+) -> np.ndarray:
+    """Crop and resize a user's disparity (H, W) exactly as its image (H, W, 3).
+
+    One in pixels of the image comes out in pixels of the resized one.
+    """
+    if disparity.shape != image.shape[:2]:
+        raise ValueError(
+            f"disparity: got {disparity.shape[1]}x{disparity.shape[0]} px, expected the image's "
+            f"{image.shape[1]}x{image.shape[0]}"
+        )
+    left, _, right, _ = frame.crop_px
+    enlarged = frame.size_px[0] / (right - left) if options.metric_disparity else 1.0
+    return frame.map(disparity * np.float32(enlarged))
+
+
+def photo_disparity(
+    depth_model: DPTDepthModel,
+    image: np.ndarray,
+    frame: Fit,
+    given: np.ndarray | None,
+    options: StereoOptions,
+) -> np.ndarray:
+    """Return a photo's disparity, for fusion at its own size, else at the model's."""
+    whole = Fit((0, 0, image.shape[1], image.shape[0]), (image.shape[1], image.shape[0]))
+    wanted = whole if options.fusion else frame
+    if given is not None:
+        return fit_map(wanted, given, image, options)
+    return predict_disparity(
+        depth_model, wanted.image(image), preprocessing=preprocessing_of(options)
+    )
+
+
+def preprocessing_of(options: StereoOptions) -> Literal["dpt", "published"]:
+    """Return how pictures are preprocessed for the depth network."""
+    return "published" if options.published_depth_input else "dpt"

@@ -7,21 +7,20 @@ these contexts for exactly the steps that want them.
 
 Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
 cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first attention to the prompt
-they are the same, and come as one unless each is evaluated whole.
+they are the same, and may come as one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
-from stereo.method.swap import modules_of, swap
+from ldm.modules.swap import modules_of, swap
+from stereo.options import Direction
 
-Direction = Literal["uni", "bi"]
 SelfAttention = Callable[[Tensor], Tensor]
 Layers = Mapping[str, CrossAttention]
 # What each layer of a left view was given and made of it: (tokens, key, value), or as little of it

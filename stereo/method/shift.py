@@ -7,14 +7,10 @@ same target of a right view, the larger came further left and is the nearer one;
 the smaller. So "nearer wins" needs no depth buffer for whole cells.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Rounding = Literal["truncate", "nearest", "subpixel"]
-Normalisation = Literal["batch", "image"]
-Eye = Literal["left", "right"]
+from stereo.options import Eye, Rounding
 
 # A sub-pixel target counts as filled when at least half of its area received light.
 MIN_COVERAGE = 0.5
@@ -22,27 +18,16 @@ MIN_COVERAGE = 0.5
 SURFACE_TOLERANCE_PX = 0.75
 
 
-def normalise(disparity: Tensor, over: Normalisation = "image") -> Tensor:
-    """Scale disparity (B, H, W) to [0, 1], per image or over the batch; constant maps become 0."""
-    dims = (0, 1, 2) if over == "batch" else (1, 2)
-    low = disparity.amin(dim=dims, keepdim=True)
-    span = disparity.amax(dim=dims, keepdim=True) - low
-    return torch.where(span > 0, (disparity - low) / span, torch.zeros_like(disparity))
+def round_cells(offset_cells: Tensor, rounding: Rounding) -> Tensor:
+    """Turn offsets in cells into what `shift` moves: whole cells (int64), or float `subpixel`.
 
-
-def offsets_px(disparity: Tensor, scale_px: float, rounding: Rounding) -> Tensor:
-    """Turn disparity in [0, 1] into column offsets `disparity * scale_px`.
-
-    The product is rounded in float32 before truncation, as in the published code: in double
-    precision, disparities next to a whole cell would land elsewhere. Whole-cell roundings return
-    int64, `subpixel` float32.
+    `truncate` rounds toward zero, as published.
     """
-    offset = disparity.float() * scale_px
     if rounding == "truncate":
-        return offset.to(torch.int64)
+        return offset_cells.to(torch.int64)
     if rounding == "nearest":
-        return offset.round().to(torch.int64)
-    return offset
+        return offset_cells.round().to(torch.int64)
+    return offset_cells
 
 
 def shift(view: Tensor, offset: Tensor, *, eye: Eye = "right") -> tuple[Tensor, Tensor]:
@@ -106,7 +91,7 @@ def _splat(view: Tensor, offset: Tensor, nearness: Tensor) -> tuple[Tensor, Tens
 def fill_with_background(values: Tensor, valid: Tensor) -> Tensor:
     """Fill holes of near-is-large maps (B, 1, H, W) with the farther of their row neighbours.
 
-    What comes into sight beside an object lies behind it. Rows without any value become 0.
+    What comes into view beside an object lies behind it. Rows without any value become 0.
     """
     from_left, has_left = _carry(values, valid)
     from_right, has_right = _carry(values.flip(-1), valid.flip(-1))

@@ -16,7 +16,7 @@ from stereo.evaluation.methods.diffusion import diffusion_method
 from stereo.evaluation.methods.generation import Generation, Models
 from stereo.evaluation.methods.nearest import fill_nearest
 from stereo.evaluation.sources import disparity_for, search_scale
-from stereo.method.schedule import latent_shift
+from stereo.method.latent_shift import latent_shift
 from stereo.options import preset
 from stereo.pair import StereoPair
 from stereo.pixels.holes import stretch_background

@@ -7,8 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.method.latents import hole_noise, seeded_noise, step_noise
-from stereo.method.seeds import derived_seed
+from stereo.noise import derived_seed, hole_noise, seeded_noise, step_noise
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import text_to_stereo
 
@@ -63,7 +62,7 @@ def test_holes_are_not_filled_with_what_the_left_view_began_from(tiny_model, tin
         drawn["holes"] = hole_noise(seeds, like)
         return drawn["holes"]
 
-    monkeypatch.setattr("stereo.stages.hole_noise", remember)
+    monkeypatch.setattr("stereo.pairs.hole_noise", remember)
     sampling = SamplingOptions(steps=5, guidance_scale=1, seed=9, height_px=64, width_px=64)
     text_to_stereo(tiny_model, tiny_dpt, "x", options=preset("paper"), sampling=sampling)
     start = seeded_noise([9], tuple(drawn["holes"].shape[1:]))

@@ -18,9 +18,9 @@ def diffusion_method(options: StereoOptions, models: Models) -> Render:
 
 def render(task: Task, *, options: StereoOptions, models: Models) -> Rendering:
     """Make the right view, at the task's size."""
-    from stereo.frame import whole_fit
-    from stereo.method.inversion import NullTextOptions
+    from stereo.options import NullTextOptions
     from stereo.pipelines import image_to_stereo
+    from stereo.pixels.codec import whole_fit
 
     generation, model = models.generation, models.diffusion
     left, near, sampling = task.left, task.disparity_px, generation.sampling()

@@ -65,7 +65,8 @@ class Generation:
             OSError: when the checkpoint is missing.
         """
         from ldm.checkpoint import checkpoint_digest
-        from stereo.runtime.models import choose_device, choose_precision, find_checkpoint
+        from stereo.runtime.device import choose_device, choose_precision
+        from stereo.runtime.models import find_checkpoint
 
         values = asdict(self)
         del values["device"], values["depthmodel_path"]

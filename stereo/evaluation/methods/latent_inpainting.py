@@ -17,9 +17,10 @@ from stereo.pixels.holes import stretch_background
 @torch.no_grad()
 def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     """Warp the left view, inpaint its holes by diffusion, and put the warp's own pixels back."""
-    from stereo.frame import whole_fit
-    from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-    from stereo.stages import make_run, prompts
+    from stereo.method.conditioning import embed_prompts
+    from stereo.method.run import start_run
+    from stereo.noise import seeded_noise
+    from stereo.pixels.codec import decode, encode, latent_size, tensor_to_images, whole_fit
 
     warped, valid = task.warped()
     filled = stretch_background(warped, valid)
@@ -30,7 +31,7 @@ def latent_inpainting(task: Task, *, models: Models) -> Rendering:
     known = _known_cells(frame.map(valid.astype(np.float32)), size).to(clean.device)
     noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
-    run = make_run(model, prompts(model, prompt, "", sampling), sampling)
+    run = start_run(model, embed_prompts(model, prompt, "", sampling), sampling)
     latents = noise
     for index in range(run.total):
         noised = run.sampler.stochastic_encode(clean, run.total - 1 - index, noise=noise)
