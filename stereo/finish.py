@@ -15,6 +15,7 @@ from stereo.method.schedule import latent_shift, shift_steps
 from stereo.options import StereoOptions
 from stereo.pair import StereoPair
 from stereo.pixels.right_view import LeftView, fused_right
+from stereo.published import published_pictures
 from stereo.stages import (
     branch_off,
     enlarge_map,
@@ -57,8 +58,12 @@ def shifted_pairs(
     plan, steps = latent_shift(near, size, work.options), shift_steps(work.run.total, work.options)
     views = branch_off(work.run, branch, plan, steps, work.options, work.seeds)
     kept = decoded is not None and views.left is branch.final
-    left = tensor_to_images(decoded if kept else decode(work.model, views.left))
-    right = tensor_to_images(decode(work.model, views.right))
+    left_view = decoded if kept else decode(work.model, views.left)
+    right_view = decode(work.model, views.right)
+    if work.options.published_bookkeeping:
+        left, right = published_pictures(left_view, right_view, work.settings["task"])
+    else:
+        left, right = tensor_to_images(left_view), tensor_to_images(right_view)
     valid = picture_mask(views.valid, left.shape[1:3])
     pairs = make_pairs(left, right, near, valid, work.settings)
     # So few steps that none is followed by the shift leave two equal views.

@@ -1,17 +1,19 @@
 """The size a model works at: chosen, the model's own, or the photo's proportions at that size."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stereo.depth.disparity import check_disparity, check_proportions, predict_disparity
-from stereo.images import Fit, covering_fit, multiple_fit, square_fit
+from stereo.images import Fit, covering_fit, multiple_fit
 from stereo.options import SIZE_MULTIPLE_PX, SamplingOptions, StereoOptions
+from stereo.published import depth_feeding, published_fit
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.runtime.models import Task
 
 
 def model_side_px(model: "LatentDiffusion") -> int:
@@ -26,23 +28,27 @@ def picture_size(model: "LatentDiffusion", sampling: SamplingOptions) -> tuple[i
 
 
 def fit_to_model(
-    model: "LatentDiffusion", image: np.ndarray, sampling: SamplingOptions, options: StereoOptions
+    model: "LatentDiffusion",
+    image: np.ndarray,
+    sampling: SamplingOptions,
+    options: StereoOptions,
+    task: "Task" = "image",
 ) -> Fit:
     """Plan how an image (H, W, 3) is cropped and resized for the model.
 
     Without a chosen size its proportions are kept, with the model's own side as the short one;
-    the published code cuts a square.
+    the published code, which knows one size, makes a square of it.
     """
     height, width = image.shape[:2]
     if options.fusion:
         # The picture itself is only warped, so all of it has to be covered.
         return whole_fit(model, (width, height), sampling)
+    side, chosen = model_side_px(model), picture_size(model, sampling)
+    if options.published_bookkeeping and chosen == (side, side):
+        return published_fit((width, height), task, side_px=side)
     if sampling.height_px or sampling.width_px:
-        chosen = picture_size(model, sampling)
         return covering_fit(width, height, size_px=chosen[::-1])
-    if options.published_bookkeeping:
-        return square_fit(width, height, size_px=model_side_px(model))
-    return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE_PX)
+    return multiple_fit(width, height, size_px=side, multiple=SIZE_MULTIPLE_PX)
 
 
 def whole_fit(model: "LatentDiffusion", size_px: tuple[int, int], sampling: SamplingOptions) -> Fit:
@@ -113,9 +119,5 @@ def photo_disparity(
     wanted = whole if options.fusion else frame
     if given is not None:
         return fit_map(wanted, given, image, options)
-    return predict_disparity(depth_model, wanted.image(image), preprocessing=depth_feeding(options))
-
-
-def depth_feeding(options: StereoOptions) -> Literal["dpt", "published"]:
-    """Return how the depth network is fed."""
-    return "published" if options.published_depth_input else "dpt"
+    preprocessing = depth_feeding(options, "image")
+    return predict_disparity(depth_model, wanted.image(image), preprocessing=preprocessing)

@@ -87,9 +87,9 @@ class StereoOptions:
         viewing_distance_cm: from the eyes to it.
         eye: whose view is made out of the other's.
         mask_window: black strips where the display's edge cuts what stands in front of it.
-        published_depth_input: feed DPT as the published code did, without its normalisation.
-        published_bookkeeping: re-use the shift's mask and re-shift an already shifted left view;
-            start from pure noise whatever the strength.
+        published_bookkeeping: do as the published code, its faults included, from the loaded
+            picture to the saved one (`stereo.published`): also re-use the shift's mask, re-shift
+            an already shifted left view, and start from pure noise whatever the strength.
         schedule: `published` runs every pass that the published code runs, each of them whole, to
             measure against; the result is that of `exact`.
     """
@@ -119,7 +119,6 @@ class StereoOptions:
     viewing_distance_cm: float = Viewing.viewing_distance_cm
     eye: Eye = "right"
     mask_window: bool = False
-    published_depth_input: bool = False
     published_bookkeeping: bool = False
     schedule: Literal["exact", "published"] = "exact"
 
@@ -225,7 +224,6 @@ PRESETS: dict[str, StereoOptions] = {
         normalisation="batch",
         shift_step=10,
         warp_depth_condition=False,
-        published_depth_input=True,
         published_bookkeeping=True,
     ),
     "paper": StereoOptions(),

@@ -13,7 +13,6 @@ from stereo.finish import Work, fused_pairs, shifted_pairs
 from stereo.frame import (
     check_depth_model,
     check_map,
-    depth_feeding,
     fit_map,
     fit_to_model,
     photo_disparity,
@@ -21,7 +20,7 @@ from stereo.frame import (
 )
 from stereo.method.denoise import OnStep, denoise_left
 from stereo.method.inversion import NullTextOptions, invert_photo
-from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+from stereo.method.latents import decode, encode, latent_size, tensor_to_images
 from stereo.method.schedule import (
     depth_conditions,
     exact_shift,
@@ -31,8 +30,16 @@ from stereo.method.schedule import (
 )
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
+from stereo.published import depth_feeding, with_all_passes
 from stereo.runtime.guidance import with_guidance
-from stereo.stages import describe, make_run, pixel_disparity, prompts, stack_map
+from stereo.stages import (
+    describe,
+    make_run,
+    pixel_disparity,
+    prompts,
+    stack_map,
+    with_noise,
+)
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -82,15 +89,14 @@ def text_to_stereo(
     check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
     options = settle_strength(options, width_px=size_px[1], cells=size[1])
-    start = seeded_noise(sampling.seeds, (model.channels, *size))
+    options = with_all_passes(options, sampling)
     conditioning = prompts(model, prompt, negative_prompt, sampling)
     run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    branch = denoise_left(
-        run, start.to(model.device), record_after=record_after(run.total, options)
-    )
+    run, start = with_noise(run, size, sampling, options, "text")
+    branch = denoise_left(run, start, record_after=record_after(run.total, options))
     pictures = decode(model, branch.final)
     near = (
-        disparity_of_tensor(depth_model, pictures, preprocessing=depth_feeding(options))
+        disparity_of_tensor(depth_model, pictures, preprocessing=depth_feeding(options, "text"))
         if disparity is None
         else stack_map(disparity, sampling.samples, model.device)
     )
@@ -112,6 +118,7 @@ def depth_to_stereo(
     options: StereoOptions = PAPER,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
+    depth_model: "DPTDepthModel | None" = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
@@ -124,7 +131,8 @@ def depth_to_stereo(
         options: of the stereo method.
         sampling: steps, guidance, size, seed, strength, number of samples.
         negative_prompt: what guidance leads away from.
-        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
+        depth_model: looks at the image instead of the model's own depth network.
+        disparity: (H, W) float32 of the image, near = large, instead of a depth model's.
         on_step: progress hook; raising in it cancels.
 
     Returns:
@@ -132,11 +140,17 @@ def depth_to_stereo(
     """
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
-    frame = fit_to_model(model, image, sampling, options)
+    frame = fit_to_model(model, image, sampling, options, "depth")
     size = latent_size(model, *frame.size_px[::-1])
     options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
+    options = with_all_passes(options, sampling)
+    # From the network's size straight to the latents': nothing in between needs the picture's.
     near_map = (
-        predict_disparity(model.depth_model.model, frame.image(image))
+        predict_disparity(
+            depth_model or model.depth_model.model,
+            frame.image(image),
+            at_network_size=not options.fusion,
+        )
         if disparity is None
         else fit_map(frame, disparity, image, options)
     )
@@ -148,8 +162,15 @@ def depth_to_stereo(
     )
     depth = depth_conditions(near, size, plan, options)
     conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
-    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
+    run = make_run(
+        model,
+        conditioning,
+        sampling,
+        on_step,
+        wasteful=options.is_wasteful,
+        counted=options.published_bookkeeping,
+    )
+    run, start = with_noise(run, size, sampling, options, "depth")
     if run.total < len(run.sampler.ddim_timesteps) and not options.published_bookkeeping:
         kept = encode(model, frame.image(image))
         start = run.renoise(kept.expand_as(start), start)
@@ -264,6 +285,7 @@ def images_to_stereo(
     run = make_run(model, conditioning, together, on_step, wasteful=options.is_wasteful)
     clean = torch.cat([encode(model, photo) for photo in photos])
     run, branch = invert_photo(run, clean, options, null_text)
+    run, _ = with_noise(run, clean.shape[-2:], replace(together, seed=seeds[0]), options, "image")
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
     if options.inversion == "null-text":
         inputs |= asdict(null_text)

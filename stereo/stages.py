@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +21,16 @@ from stereo.method.denoise import (
     denoise_joint,
     denoise_right,
 )
-from stereo.method.latents import hole_noise
+from stereo.method.latents import hole_noise, seeded_noise
 from stereo.method.schedule import LatentShift, ShiftSteps
 from stereo.method.shift import normalise
 from stereo.options import SamplingOptions, StereoOptions, settings_of
 from stereo.pair import StereoPair
+from stereo.published import published_noise
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
+    from stereo.runtime.models import Task
 
 log = logging.getLogger(__name__)
 
@@ -68,19 +70,37 @@ def make_run(
     on_step: OnStep | None = None,
     *,
     wasteful: bool = False,
+    counted: bool = False,
 ) -> Denoiser:
     """Make the schedule; a strength below 1 leaves out its first, noisiest steps.
 
-    `wasteful` is the denoiser's.
+    Where the steps do not divide the model's 1000, the schedule has more of them than asked for;
+    `counted` takes the strength's share of what was asked for, as the published depth script
+    does. `wasteful` is the denoiser's.
     """
     sampler = DDIMSampler(model)
     sampler.make_schedule(sampling.steps, ddim_eta=sampling.eta)
-    total = int(sampling.strength * len(sampler.ddim_timesteps))
+    total = int(sampling.strength * (sampling.steps if counted else len(sampler.ddim_timesteps)))
     if total < 1:
         raise ValueError(
             f"strength: got {sampling.strength} of {sampling.steps} steps, which leaves none to run"
         )
     return Denoiser(sampler, conditioning, total, sampling.seed, on_step, wasteful)
+
+
+def with_noise(
+    run: Denoiser,
+    size: tuple[int, int],
+    sampling: SamplingOptions,
+    options: StereoOptions,
+    task: "Task",
+) -> tuple[Denoiser, Tensor]:
+    """Return the run with the noise that it takes later, and its start (n, C, h, w)."""
+    model = run.sampler.model
+    if not options.published_bookkeeping:
+        return run, seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
+    noise = published_noise(run, size, sampling, options, task)
+    return replace(run, published_noise=noise), noise.start().to(model.device)
 
 
 def branch_off(
@@ -92,7 +112,7 @@ def branch_off(
     seeds: Sequence[int],
 ) -> Views:
     """Shift the right view out of a left branch and denoise what is not denoised yet."""
-    noise = hole_noise(seeds, branch.final) if options.deblur else None
+    noise = _hole_noise(run, branch, seeds) if options.deblur else None
     if steps.shift >= run.total:
         # So few steps that none is followed by the shift, as published: two equal views.
         log.warning(
@@ -111,6 +131,12 @@ def branch_off(
         return Views(branch.final, right, valid)
     trunk = branch.latents[steps.shift]
     return Views(*denoise_joint(run, trunk, plan, steps, options, noise))
+
+
+def _hole_noise(run: Denoiser, branch: LeftBranch, seeds: Sequence[int]) -> Tensor:
+    if run.published_noise is not None:
+        return run.published_noise.holes()
+    return hole_noise(seeds, branch.final)
 
 
 def make_pairs(

@@ -26,6 +26,7 @@ from stereo.method.attention import (
 )
 from stereo.method.conditioning import Conditioning, View
 from stereo.method.latents import step_noise
+from stereo.method.published_noise import PublishedNoise
 from stereo.method.schedule import LatentShift, ShiftSteps
 from stereo.options import StereoOptions
 from stereo.runtime.memory import keep
@@ -63,6 +64,7 @@ class Denoiser:
         on_step: called after every step; raising in it ends the run.
         wasteful: evaluate every call whole, as the published code does: each latent anew under
             each text, with nothing kept from one call for the next. The result is the same.
+        published_noise: of the whole run, in place of the samples' own.
     """
 
     sampler: DDIMSampler
@@ -71,6 +73,7 @@ class Denoiser:
     seed: int = 0
     on_step: OnStep | None = None
     wasteful: bool = False
+    published_noise: PublishedNoise | None = None
 
     @property
     def unet(self) -> torch.nn.Module:
@@ -113,6 +116,8 @@ class Denoiser:
         """Return what the step adds, the same for all views of a sample; None with eta 0."""
         if not self.sampler.ddim_sigmas[remaining]:
             return None
+        if self.published_noise is not None:
+            return self.published_noise.step(index, views).to(latents)
         samples = len(latents) // views
         seeds = range(self.seed, self.seed + samples)
         return step_noise(seeds, index, latents).to(latents).repeat(views, 1, 1, 1)
@@ -236,7 +241,10 @@ def denoise_apart(
     """
     views = torch.cat([start, start])
     for index in range(steps.shift + 1):
-        views, predicted = run.step(views, index, ("trunk", "trunk"))
+        # Matters with eta > 0 alone, whose noise makes the views differ before the shift.
+        edited = _shared(run, options, len(start)) if index == steps.shift else nullcontext()
+        with edited:
+            views, predicted = run.step(views, index, ("trunk", "trunk"))
         run.report("pair", index, views, predicted)
     return denoise_joint(run, views.chunk(2)[0], plan, steps, options, hole_noise)
 
