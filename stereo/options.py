@@ -13,6 +13,7 @@ Eye = Literal["left", "right"]
 Normalisation = Literal["batch", "image"]
 Rounding = Literal["truncate", "nearest", "subpixel"]
 Inversion = Literal["null-text", "direct"]
+Task = Literal["text", "depth", "image"]
 
 SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
@@ -128,9 +129,10 @@ class StereoOptions:
         None, "crossed and uncrossed parallax that convergence auto keeps to; None: no limits"
     )
     eye: Eye = option("right", "whose view is made out of the other's")
-    published_depth_input: bool = option(False, "feed the depth network as the published code does")
     published_bookkeeping: bool = option(
-        False, "keep the shift's mask, re-shift a shifted left view, start from pure noise"
+        False,
+        "do as the published code, its faults included, from the loaded picture to the saved one; "
+        "also keep the shift's mask and re-shift a shifted left view",
     )
 
     def __post_init__(self) -> None:
@@ -213,7 +215,6 @@ PRESETS: dict[str, StereoOptions] = {
         normalisation="batch",
         shift_step=10,
         warp_depth_condition=False,
-        published_depth_input=True,
         published_bookkeeping=True,
     ),
     "paper": StereoOptions(),

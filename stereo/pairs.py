@@ -16,12 +16,13 @@ from stereo.method.denoise import LeftBranch, denoise_joint, denoise_right
 from stereo.method.latent_shift import LatentShift, latent_shift
 from stereo.method.run import Run
 from stereo.method.schedule import shift_schedule
-from stereo.noise import hole_noise
+from stereo.noise import Noise
 from stereo.options import StereoOptions
 from stereo.pair import StereoPair
 from stereo.pixels.codec import decode, tensor_to_images
 from stereo.pixels.right_view import warp_and_inpaint
 from stereo.pixels.warp import own_disparity
+from stereo.runs import published_pictures
 
 RangePx = tuple[float, float]
 
@@ -30,12 +31,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """What stays the same through a workflow: model, run, options, the samples' seeds, settings."""
+    """What stays the same through a workflow."""
 
     model: LatentDiffusion
     run: Run
     options: StereoOptions
-    seeds: Sequence[int]
+    noise: Noise
     settings: dict[str, Any]
 
 
@@ -47,13 +48,15 @@ class LeftView:
         branch: its latents after each step, at least through the shift's.
         disparity: (n, H, W), near = large, of any size.
         has_own_map: which maps are the user's own; the edges of the others are widened.
-        pictures: (n, H, W, 3) uint8, of any size, where they are finished; fusion needs them.
-        clean: (n, C, h, w) their latents, likewise.
+        decoded: (n, 3, H, W), about [-1, 1], of the finished branch, where it is needed before.
+        pictures: (n, H, W, 3) uint8, of any size: what fusion keeps.
+        clean: (n, C, h, w) their latents, for fusion.
     """
 
     branch: LeftBranch
     disparity: Tensor
     has_own_map: Sequence[bool]
+    decoded: Tensor | None = None
     pictures: np.ndarray | None = None
     clean: Tensor | None = None
 
@@ -97,7 +100,7 @@ def shifted_latents(work: Work, left: LeftView) -> Views:
     schedule = shift_schedule(run.total, options)
     size = branch.final.shape[-2:]
     shift = latent_shift(relative_cells(left.disparity, size, options), options)
-    noise = hole_noise(work.seeds, branch.final) if options.deblur else None
+    noise = work.noise.holes() if options.deblur else None
     final, moved = branch.final, schedule.shift < run.total
     if not moved:
         # So few steps that none is followed by the shift, as published.
@@ -113,15 +116,15 @@ def shifted_latents(work: Work, left: LeftView) -> Views:
     else:
         trunk = branch.latents[schedule.shift]
         final, right, valid = denoise_joint(run, trunk, shift, schedule, noise, options)
-    kept = left.pictures is not None and final is branch.final
-    pictures = left.pictures if kept else tensor_to_images(decode(work.model, final))
-    ranges_px = _shifted_ranges(shift, pictures.shape[2], options)
-    return Views(
-        pictures,
-        tensor_to_images(decode(work.model, right)),
-        _picture_mask(valid, pictures.shape[1:3]),
-        ranges_px if moved else [(0.0, 0.0)] * len(pictures),
-    )
+    is_decoded = left.decoded is not None and final is branch.final
+    views = (left.decoded if is_decoded else decode(work.model, final), decode(work.model, right))
+    if options.published_bookkeeping:
+        pictures = published_pictures(*views, work.settings["task"])
+    else:
+        pictures = tuple(tensor_to_images(view) for view in views)
+    ranges_px = _shifted_ranges(shift, pictures[0].shape[2], options)
+    mask = _picture_mask(valid, pictures[0].shape[1:3])
+    return Views(*pictures, mask, ranges_px if moved else [(0.0, 0.0)] * len(mask))
 
 
 def warped_pixels(work: Work, left: LeftView) -> Views:
@@ -141,7 +144,7 @@ def warped_pixels(work: Work, left: LeftView) -> Views:
         left.clean,
         left.branch,
         options=work.options,
-        seeds=work.seeds,
+        noise=work.noise.holes(),
     )
     ranges_px = [(float(one.min()), float(one.max())) for one in disparity_px]
     return Views(left.pictures, right, valid, ranges_px)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,13 +25,17 @@ from stereo.depth.parallax import (
     resize_to_latents,
 )
 from stereo.method.conditioning import View, depth_conditions, embed_prompts
-from stereo.method.denoise import LeftBranch, denoise_left
-from stereo.method.inversion import ddim_inversion, null_text_inversion
+from stereo.method.denoise import denoise_left
 from stereo.method.latent_shift import latent_shift
-from stereo.method.run import Hooks, OnStep, Run, start_run
+from stereo.method.run import OnStep, start_run
 from stereo.method.schedule import shift_schedule
-from stereo.noise import seeded_noise, step_noise
-from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
+from stereo.options import (
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    preset,
+    settings_of,
+)
 from stereo.pair import StereoPair
 from stereo.pairs import LeftView, Work, stereo_pairs
 from stereo.pixels.codec import (
@@ -43,11 +46,15 @@ from stereo.pixels.codec import (
     picture_size,
     tensor_to_images,
 )
-from stereo.pixels.inpaint import first_inpainting_step
-from stereo.runtime.device import in_float32
+from stereo.runs import (
+    check_photos,
+    invert_photo,
+    make_hooks,
+    published_trunk,
+    record_after,
+    with_noise,
+)
 from stereo.runtime.guidance import with_guidance
-from stereo.runtime.memory import keep
-from stereo.runtime.step_cache import step_cache
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -95,21 +102,24 @@ def text_to_stereo(
     sampling = with_guidance(sampling, model, "text")
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
-    start = _start_noise(model, sampling.seeds, size_px)
     conditioning = embed_prompts(model, prompt, negative_prompt, sampling)
-    run = start_run(model, conditioning, sampling, _hooks(on_step, sampling.seeds))
-    branch = denoise_left(run, start, record_after=_record_after(run.total, options))
-    pictures = decode(model, branch.final)
+    run = start_run(model, conditioning, sampling, make_hooks(on_step))
+    run, noise = with_noise(run, sampling.seeds, latent_size(model, *size_px), options, "text")
+    start = noise.start().to(model.device)
+    branch = denoise_left(run, start, record_after=record_after(run.total, options))
+    decoded, final = decode(model, branch.final), branch.final
     maps = (
-        disparity_of_tensor(depth_model, pictures, preprocessing=preprocessing_of(options))
+        disparity_of_tensor(depth_model, decoded, preprocessing=preprocessing_of(options, "text"))
         if disparity is None
         else _stacked([disparity] * sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
+    if options.published_bookkeeping and sampling.eta:
+        branch = published_trunk(run, start, options)
     has_own_map = [disparity is not None] * len(maps)
-    finished = tensor_to_images(pictures)
-    return stereo_pairs(work, LeftView(branch, maps, has_own_map, finished, branch.final))
+    pictures = tensor_to_images(decoded) if options.fusion else None
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, final))
 
 
 @torch.no_grad()
@@ -121,6 +131,7 @@ def depth_to_stereo(
     options: StereoOptions = PAPER,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
+    depth_model: "DPTDepthModel | None" = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
@@ -133,7 +144,8 @@ def depth_to_stereo(
         options: of the stereo method.
         sampling: steps, guidance, size, seed, strength, number of samples.
         negative_prompt: what guidance leads away from.
-        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
+        depth_model: looks at the image instead of the model's own depth network.
+        disparity: (H, W) float32 of the image, near = large, instead of a depth model's.
         on_step: progress hook; raising in it cancels.
 
     Returns:
@@ -141,31 +153,43 @@ def depth_to_stereo(
     """
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
-    frame = fit_to_model(model, image, sampling, options)
+    frame = fit_to_model(model, image, sampling, options, "depth")
     size_px = frame.size_px[::-1]
+    # From the network's size straight to the latents': nothing in between needs the picture's.
     disparity = (
-        predict_disparity(model.depth_model.model, frame.image(image))
+        predict_disparity(
+            depth_model or model.depth_model.model,
+            frame.image(image),
+            at_network_size=not options.fusion,
+        )
         if disparity is None
         else fit_map(frame, disparity, image, options)
     )
     maps = _stacked([disparity] * sampling.samples, model.device)
-    depth = _view_depths(maps, latent_size(model, *size_px), options)
+    size = latent_size(model, *size_px)
+    depth = _view_depths(maps, size, options)
     conditioning = embed_prompts(model, prompt, negative_prompt, sampling, depth)
-    run = start_run(model, conditioning, sampling, _hooks(on_step, sampling.seeds))
-    start = _start_noise(model, sampling.seeds, size_px)
+    counted = options.published_bookkeeping
+    run = start_run(model, conditioning, sampling, make_hooks(on_step), counted=counted)
+    run, noise = with_noise(run, sampling.seeds, size, options, "depth")
+    start = noise.start().to(model.device)
     if run.total < len(run.sampler.ddim_timesteps) and not options.published_bookkeeping:
         clean = encode(model, frame.image(image)).expand_as(start)
         start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
     # The picture is made to fit the map, so the map's edges are its own.
     has_own_map = [True] * len(maps)
     if not options.fusion:
-        branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
+        if options.published_bookkeeping and sampling.eta:
+            branch = published_trunk(run, start, options)
+        else:
+            branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
         return stereo_pairs(work, LeftView(branch, maps, has_own_map))
-    branch = denoise_left(run, start, record_after=_record_after(run.total, options))
-    pictures = tensor_to_images(decode(model, branch.final))
-    return stereo_pairs(work, LeftView(branch, maps, has_own_map, pictures, branch.final))
+    branch = denoise_left(run, start, record_after=record_after(run.total, options))
+    decoded = decode(model, branch.final)
+    pictures = tensor_to_images(decoded)
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, branch.final))
 
 
 def image_to_stereo(
@@ -243,7 +267,7 @@ def images_to_stereo(
     Returns:
         One pair per photo.
     """
-    _check_photos(images, seeds, options, sampling)
+    check_photos(images, seeds, options, sampling)
     own_maps = [None] * len(images) if disparities is None else disparities
     check_depth_model(depth_model, own_maps)
     for disparity in own_maps:
@@ -256,42 +280,22 @@ def images_to_stereo(
         for image, disparity in zip(images, own_maps, strict=True)
     ]
     conditioning = embed_prompts(model, prompt, "", replace(sampling, samples=len(images)))
-    run = start_run(model, conditioning, sampling, _hooks(on_step, seeds))
+    run = start_run(model, conditioning, sampling, make_hooks(on_step))
     clean = torch.cat([encode(model, photo) for photo in photos])
-    run, branch = _invert(run, clean, options, null_text)
+    run, branch = invert_photo(run, clean, options, null_text)
+    run, noise = with_noise(run, seeds, clean.shape[-2:], options, "image")
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
     if options.inversion == "null-text":
         inputs |= asdict(null_text)
-    work = Work(model, run, options, seeds, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
     has_own_map = [disparity is not None for disparity in own_maps]
     pictures = np.stack(images) if options.fusion else None
-    left = LeftView(branch, _stacked(maps, model.device), has_own_map, pictures, clean)
+    left = LeftView(branch, _stacked(maps, model.device), has_own_map, None, pictures, clean)
     # Each tells how to make it alone.
     return [
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
         for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
     ]
-
-
-def _invert(
-    run: Run, clean: Tensor, options: StereoOptions, null_text: NullTextOptions
-) -> tuple[Run, LeftBranch]:
-    """Turn photos' latents (n, C, h, w) into the left branch that ends in them.
-
-    `direct`: the inversion's own trajectory is the branch, and guidance, which would lead away
-    from it, is off. `null-text`: the branch is what the tuned embeddings lead along, as far as
-    the right view needs it. Returns the run for the right view, too.
-    """
-    unguided = replace(run, conditioning=replace(run.conditioning, guidance_scale=1.0))
-    if options.inversion == "direct":
-        trajectory = ddim_inversion(unguided, clean)
-        return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
-    with in_float32(run.unet):
-        trajectory = ddim_inversion(unguided, clean)
-        tuned = null_text_inversion(run, trajectory, null_text)
-    run = replace(run, conditioning=replace(run.conditioning, unconditional=tuned.embeddings))
-    stop = None if options.fusion else shift_schedule(run.total, options).shift + 1
-    return run, LeftBranch(trajectory[-1], tuned.path[:stop])
 
 
 def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:
@@ -302,26 +306,6 @@ def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) ->
     )
     relative = normalise(resize_to_latents(maps, size))
     return depth_conditions(relative, latent_shift(cells, options), options)
-
-
-def _record_after(total: int, options: StereoOptions) -> int | None:
-    """Return the step after which a left branch records what a right view attends to, if any."""
-    if not (options.left_stands_alone and options.shared_attention):
-        return None
-    if options.fusion:
-        return first_inpainting_step(total, options) - 1
-    return shift_schedule(total, options).shift
-
-
-def _hooks(on_step: OnStep | None, seeds: Sequence[int]) -> Hooks:
-    return Hooks(on_step, partial(step_noise, seeds), step_cache, keep)
-
-
-def _start_noise(
-    model: "LatentDiffusion", seeds: Sequence[int], size_px: tuple[int, int]
-) -> Tensor:
-    noise = seeded_noise(seeds, (model.channels, *latent_size(model, *size_px)))
-    return noise.to(model.device)
 
 
 def _stacked(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
@@ -337,7 +321,30 @@ def _settings(
     return {**inputs, **settings_of(options, sampling)}
 
 
-def _check_photos(
+def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:
+    cells = (
+        pixels_to_cells(disparity_pixels(maps, options), size)
+        if options.fusion
+        else relative_cells(maps, size, options)
+    )
+    relative = normalise(resize_to_latents(maps, size))
+    return depth_conditions(relative, latent_shift(cells, options), options)
+
+
+def _stacked(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Turn maps (H, W) into (n, H, W) float32 on the device."""
+    stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
+    return torch.stack(stack).to(device)
+
+
+def _settings(
+    inputs: dict[str, Any], options: StereoOptions, sampling: SamplingOptions
+) -> dict[str, Any]:
+    """Return what a result carries: the workflow, its inputs, every option."""
+    return {**inputs, **settings_of(options, sampling)}
+
+
+def check_photos(
     images: Sequence[np.ndarray],
     seeds: Sequence[int],
     options: StereoOptions,

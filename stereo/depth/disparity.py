@@ -4,7 +4,7 @@ import tokenize
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
 from stereo.images import Fit, check_file, open_image, read_image, to_rgb
-from stereo.options import StereoOptions
+from stereo.options import StereoOptions, Task
 
-PREPROCESSINGS = ("dpt", "published")
+Preprocessing = Literal["dpt", "published", "published-photo"]
 # What NumPy raises on damaged or hostile files.
 NPY_DAMAGE = (
     ValueError,
@@ -38,6 +38,7 @@ def predict_disparity(
     image: np.ndarray | Image.Image | str | Path,
     *,
     preprocessing: str = "dpt",
+    at_network_size: bool = False,
 ) -> np.ndarray:
     """Predict relative disparity (H, W) float32, in the network's units, of an image.
 
@@ -45,7 +46,10 @@ def predict_disparity(
     transparency, of 16 bits, turned by EXIF.
 
     `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
-    [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does.
+    [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does;
+    "published-photo" divides that by 255 once more, as its photo flow does.
+
+    With `at_network_size` the map is what the network gives, for one who resizes it himself.
     """
     _check_preprocessing(preprocessing)
     if isinstance(image, str | Path):
@@ -57,20 +61,26 @@ def predict_disparity(
     if preprocessing == "dpt":
         x = network_input(image, net_size_px=depth_model.net_size_px)
     else:
-        x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
-    return _run(depth_model, x, size=image.shape[:2])[0].cpu().numpy()
+        unit = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+        x = _published_input(unit, preprocessing)
+    size = x.shape[-2:] if at_network_size else image.shape[:2]
+    return _run(depth_model, x, size=size)[0].cpu().numpy()
 
 
 @torch.no_grad()
 def disparity_of_tensor(
     depth_model: DPTDepthModel, images: Tensor, *, preprocessing: str = "dpt"
 ) -> Tensor:
-    """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in [-1, 1]."""
+    """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in about [-1, 1].
+
+    Values outside, as decoders give them, are clamped: a finished picture has none.
+    """
     _check_preprocessing(preprocessing)
     height, width = images.shape[-2:]
-    x = images.float()
-    if preprocessing == "published":
-        return _run(depth_model, (x + 1) / 2, size=(height, width))
+    x = images.float().clamp(-1, 1)
+    if preprocessing != "dpt":
+        x = _published_input((x + 1) / 2, preprocessing)
+        return _run(depth_model, x, size=(height, width))
     resize = network_resize(width, height, net_size_px=depth_model.net_size_px)
     net_width, net_height = resize.get_size(width, height)
     if (net_width, net_height) != (width, height):
@@ -79,10 +89,15 @@ def disparity_of_tensor(
 
 
 def _check_preprocessing(preprocessing: str) -> None:
-    if preprocessing not in PREPROCESSINGS:
+    allowed = get_args(Preprocessing)
+    if preprocessing not in allowed:
         raise ValueError(
-            f"preprocessing {preprocessing!r} is unknown; expected {' or '.join(PREPROCESSINGS)}"
+            f"preprocessing {preprocessing!r} is unknown; expected one of {', '.join(allowed)}"
         )
+
+
+def _published_input(unit: Tensor, preprocessing: str) -> Tensor:
+    return unit / 255 if preprocessing == "published-photo" else unit
 
 
 def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Tensor:
@@ -287,10 +302,15 @@ def photo_disparity(
     if given is not None:
         return fit_map(wanted, given, image, options)
     return predict_disparity(
-        depth_model, wanted.image(image), preprocessing=preprocessing_of(options)
+        depth_model, wanted.image(image), preprocessing=preprocessing_of(options, "image")
     )
 
 
-def preprocessing_of(options: StereoOptions) -> Literal["dpt", "published"]:
-    """Return how pictures are preprocessed for the depth network."""
-    return "published" if options.published_depth_input else "dpt"
+def preprocessing_of(options: StereoOptions, task: Task) -> Preprocessing:
+    """Return how a workflow preprocesses pictures for the depth network.
+
+    The depth workflow does it as the network was trained, always.
+    """
+    if not options.published_bookkeeping or task == "depth":
+        return "dpt"
+    return "published-photo" if task == "image" else "published"

@@ -43,13 +43,13 @@ class Hooks:
 
     Attributes:
         on_step: called after every step; raising in it ends the run.
-        step_noise: draws what eta > 0 adds to the latents (n, C, h, w) of one view at a step.
+        step_noise: draws what a step adds to (views * n, C, h, w); needed with eta > 0.
         cache: makes the cache of what does not depend on the latents, for one set of prompts.
         keep: what is stored of one step's recorded attention.
     """
 
     on_step: OnStep | None = None
-    step_noise: Callable[[int, Tensor], Tensor] = lambda index, like: torch.randn_like(like)
+    step_noise: Callable[[int, int], Tensor] | None = None
     cache: Callable[[DDIMSampler], StepCache] = lambda sampler: lambda index, views: nullcontext()
     keep: Callable[[Attention], Attention] = lambda attention: attention
 
@@ -94,9 +94,8 @@ class Run:
         with self.cache(remaining, None if self.conditioning.changes_by_step else len(views)):
             output = guidance.output(self.sampler.model, latents, timesteps)
         noise = None
-        if self.sampler.ddim_sigmas[remaining]:  # the same for all views of a sample
-            like = latents[: len(latents) // len(views)]
-            noise = self.hooks.step_noise(index, like).to(latents).repeat(len(views), 1, 1, 1)
+        if self.sampler.ddim_sigmas[remaining]:
+            noise = self.hooks.step_noise(index, len(views)).to(latents)
         return self.sampler.update(latents, output, remaining, noise=noise)
 
     def alpha_before(self, index: int) -> float:
@@ -113,11 +112,17 @@ def start_run(
     conditioning: Conditioning,
     sampling: SamplingOptions,
     hooks: Hooks = Hooks(),
+    *,
+    counted: bool = False,
 ) -> Run:
-    """Make the schedule; a strength below 1 leaves out its first, noisiest steps."""
+    """Make the schedule; a strength below 1 leaves out its first, noisiest steps.
+
+    Where the steps do not divide the model's 1000, the schedule has more of them than asked for;
+    `counted` takes the strength's share of what was asked for, as the published code does.
+    """
     sampler = DDIMSampler(model)
     sampler.make_schedule(sampling.steps, ddim_eta=sampling.eta)
-    total = int(sampling.strength * len(sampler.ddim_timesteps))
+    total = int(sampling.strength * (sampling.steps if counted else len(sampler.ddim_timesteps)))
     if total < 1:
         raise ValueError(
             f"strength: got {sampling.strength} of {sampling.steps} steps, which leaves none to run"

@@ -5,8 +5,14 @@ import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
-from stereo.images import Fit, covering_fit, multiple_fit, square_fit
-from stereo.options import SIZE_MULTIPLE_PX, SamplingOptions, StereoOptions
+from stereo.images import (
+    Fit,
+    covering_fit,
+    multiple_fit,
+    published_square_fit,
+    published_stretched_fit,
+)
+from stereo.options import SIZE_MULTIPLE_PX, SamplingOptions, StereoOptions, Task
 
 
 def model_side_px(model: LatentDiffusion) -> int:
@@ -21,23 +27,28 @@ def picture_size(model: LatentDiffusion, sampling: SamplingOptions) -> tuple[int
 
 
 def fit_to_model(
-    model: LatentDiffusion, image: np.ndarray, sampling: SamplingOptions, options: StereoOptions
+    model: LatentDiffusion,
+    image: np.ndarray,
+    sampling: SamplingOptions,
+    options: StereoOptions,
+    task: Task = "image",
 ) -> Fit:
     """Plan how an image (H, W, 3) is cropped and resized for the model.
 
     Without a chosen size its proportions are kept, with the model's own side as the short one;
-    the published code cuts a square.
+    the published code, which knows one size, makes a square of it.
     """
     height, width = image.shape[:2]
     if options.fusion:
         # The picture itself is only warped, so all of it has to be covered.
         return whole_fit(model, (width, height), sampling)
+    side, chosen = model_side_px(model), picture_size(model, sampling)
+    if options.published_bookkeeping and chosen == (side, side):
+        published_fit = published_stretched_fit if task == "depth" else published_square_fit
+        return published_fit(width, height, size_px=side)
     if sampling.height_px or sampling.width_px:
-        chosen = picture_size(model, sampling)
         return covering_fit(width, height, size_px=chosen[::-1])
-    if options.published_bookkeeping:
-        return square_fit(width, height, size_px=model_side_px(model))
-    return multiple_fit(width, height, size_px=model_side_px(model), multiple=SIZE_MULTIPLE_PX)
+    return multiple_fit(width, height, size_px=side, multiple=SIZE_MULTIPLE_PX)
 
 
 def whole_fit(model: LatentDiffusion, size_px: tuple[int, int], sampling: SamplingOptions) -> Fit:

@@ -1,7 +1,5 @@
 """The right view of the preset `best`: warped at full size, holes filled by inpainting."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,7 +11,6 @@ from stereo.images import Fit
 from stereo.method.denoise import LeftBranch
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import Run
-from stereo.noise import hole_noise
 from stereo.options import StereoOptions
 from stereo.pixels.codec import decode, encode
 from stereo.pixels.holes import fill_holes, fuse
@@ -33,7 +30,7 @@ def warp_and_inpaint(
     branch: LeftBranch,
     *,
     options: StereoOptions,
-    seeds: Sequence[int],
+    noise: Tensor,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Make right views out of finished left ones; for `eye` left the views change their roles.
 
@@ -45,7 +42,7 @@ def warp_and_inpaint(
         clean: (n, C, h, w) their latents.
         branch: their latents after each denoising step.
         options: of the stereo method.
-        seeds: of the n samples.
+        noise: (n, C, h, w) fresh unit noise for the holes.
 
     Returns:
         Right views (n, H, W, 3) uint8, and what of them was warped, (n, H, W) bool.
@@ -56,15 +53,15 @@ def warp_and_inpaint(
     valid = np.stack([valid for _, valid in warps])
     first = first_inpainting_step(run.total, options)
     cells = pixels_to_cells(torch.from_numpy(disparity_px), clean.shape[2:])
-    noise = right_noise(
+    moved_noise = right_noise(
         branch.latents[first - 1],
         clean,
         run.alpha_before(first),
         latent_shift(cells, options).right.to(clean.device),
-        hole_noise(seeds, clean),
+        noise,
         eye=options.eye,
     )
-    guide = _guide(model, filled, valid, noise)
+    guide = _guide(model, filled, valid, moved_noise)
     latents, predicted = inpaint(
         run,
         branch if options.shared_attention else None,

@@ -99,7 +99,7 @@ def test_holes_change_as_the_decoded_latents_do(monkeypatch, weighed, levels):
         zeros,
         branch,
         options=options,
-        seeds=[0],
+        noise=zeros,
     )
     warped, landed = warp_right(picture, disparity_px)
     filled = fill_holes(warped, landed)

@@ -13,6 +13,7 @@ from stereo.method.denoise import denoise_joint, denoise_left, denoise_right
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import Hooks, Run, StepReport
 from stereo.method.schedule import shift_schedule
+from stereo.noise import SampleNoise
 from stereo.options import StereoOptions, preset
 from tests.golden.models import filled_model
 from tests.stereo.calls import calls_of, evaluations
@@ -31,7 +32,9 @@ def build_run(stored: dict, on_step=None) -> Run:
     if "c_concat" in stored:
         depth = {view: stored["c_concat"] for view in ("trunk", "left", "right")}
     conditioning = Conditioning(stored["cond"], stored["uncond"], config["scale"], depth)
-    return Run(sampler, conditioning, config["t_enc"] or config["S"], Hooks(on_step))
+    noise = SampleNoise(range(len(stored["x_T"])), stored["x_T"].shape[1:])
+    hooks = Hooks(on_step, noise.step)
+    return Run(sampler, conditioning, config["t_enc"] or config["S"], hooks)
 
 
 def original_options(config: dict) -> StereoOptions:
