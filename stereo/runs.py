@@ -17,13 +17,46 @@ from stereo.method.inversion import ddim_inversion, null_text_inversion
 from stereo.method.run import Hooks, OnStep, Run
 from stereo.method.schedule import shift_schedule
 from stereo.noise import Noise, PublishedNoise, SampleNoise
-from stereo.options import NullTextOptions, StereoOptions, Task
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, Task
 from stereo.pixels.inpaint import first_inpainting_step
 from stereo.runtime.device import in_float32
 from stereo.runtime.memory import keep
 from stereo.runtime.step_cache import step_cache
 
 LEAST_RANGE = 1e-5
+
+
+def check_photos(
+    images: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    options: StereoOptions,
+    sampling: SamplingOptions,
+) -> None:
+    """Refuse what inversion cannot do.
+
+    Raises:
+        ValueError: naming the argument.
+    """
+    if sampling.samples != 1:
+        raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
+    if sampling.eta:
+        raise ValueError(
+            f"eta: got {sampling.eta}, expected 0 for a photo, as noise inverts to none"
+        )
+    if sampling.strength != 1:
+        raise ValueError(
+            f"strength: got {sampling.strength}, expected 1 for a photo, which is inverted whole"
+        )
+    if not images or len(images) != len(seeds):
+        raise ValueError(f"seeds: got {len(seeds)}, expected one for each of {len(images)} photos")
+    sizes = sorted({f"{image.shape[1]}x{image.shape[0]}" for image in images})
+    if len(sizes) > 1:
+        raise ValueError(f"images: got {', '.join(sizes)} px, expected photos of one size")
+    if len(images) > 1 and (options.inversion != "direct" or options.normalisation != "image"):
+        raise ValueError(
+            f"images: got {len(images)}, expected 1 with {options.inversion} inversion and "
+            f"normalisation by {options.normalisation}"
+        )
 
 
 def make_hooks(on_step: OnStep | None) -> Hooks:

@@ -14,15 +14,15 @@ import pytest
 import torch
 from PIL import Image
 from skimage.data import astronaut
-from stereo.method.published_noise import PublishedNoise
 from torch import Tensor
 
 from ldm.checkpoint import build_model, read_config
 from ldm.util import instantiate_from_config
 from stereo import pipelines
+from stereo.depth.parallax import normalise, resize_to_latents
 from stereo.method.denoise import LeftBranch
-from stereo.method.schedule import LatentShift
-from stereo.method.shift import normalise
+from stereo.method.latent_shift import LatentShift
+from stereo.noise import PublishedNoise
 from stereo.options import PRESETS
 from tests.golden import weights
 from tests.golden.models import fill_depth_network, whole_depth_network, whole_model
