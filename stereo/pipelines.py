@@ -114,7 +114,7 @@ def text_to_stereo(
         else _stacked([disparity] * sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
     if options.published_bookkeeping and sampling.eta:
         branch = published_trunk(run, start, options)
     has_own_map = [disparity is not None] * len(maps)
@@ -177,7 +177,7 @@ def depth_to_stereo(
         clean = encode(model, frame.image(image)).expand_as(start)
         start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
     # The picture is made to fit the map, so the map's edges are its own.
     has_own_map = [True] * len(maps)
     if not options.fusion:
@@ -251,21 +251,9 @@ def images_to_stereo(
 ) -> list[StereoPair]:
     """Make stereo pairs of photos of one size together, each as `image_to_stereo` alone makes it.
 
-    Args:
-        model: as there, like all that is not said here.
-        depth_model: as there.
-        images: n photos, each (H, W, 3) uint8; more than one need direct inversion, as null-text
-            inversion stops at another step for each.
-        seeds: one for each photo, in place of the sampling options' own.
-        options: of the stereo method.
-        sampling: steps, guidance, size; one sample.
-        prompt: description of all the photos.
-        null_text: settings of the inversion.
-        disparities: one (H, W) float32 for each photo, or None for the depth model's.
-        on_step: progress hook; its latents are those of all photos.
-
-    Returns:
-        One pair per photo.
+    More than one need direct inversion, as null-text inversion stops at another step for each.
+    Each of the n `images` has one of the `seeds`, in place of the sampling options' own, and one
+    of the `disparities`, (H, W) or None; other arguments are the same as there.
     """
     check_photos(images, seeds, options, sampling)
     own_maps = [None] * len(images) if disparities is None else disparities
@@ -287,11 +275,11 @@ def images_to_stereo(
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
     if options.inversion == "null-text":
         inputs |= asdict(null_text)
-    work = Work(model, run, options, noise, _settings(inputs, options, sampling))
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
     has_own_map = [disparity is not None for disparity in own_maps]
     pictures = np.stack(images) if options.fusion else None
     left = LeftView(branch, _stacked(maps, model.device), has_own_map, None, pictures, clean)
-    # Each tells how to make it alone.
+    # The settings of each pair make it again alone.
     return [
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
         for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
@@ -312,10 +300,3 @@ def _stacked(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
     """Turn maps (H, W) into (n, H, W) float32 on the device."""
     stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
     return torch.stack(stack).to(device)
-
-
-def _settings(
-    inputs: dict[str, Any], options: StereoOptions, sampling: SamplingOptions
-) -> dict[str, Any]:
-    """Return what a result carries: the workflow, its inputs, every option."""
-    return {**inputs, **settings_of(options, sampling)}

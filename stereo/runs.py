@@ -99,7 +99,7 @@ def invert_photo(
     if options.inversion == "direct":
         trajectory = ddim_inversion(unguided, clean)
         return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
-    with in_float32(run.unet):
+    with in_float32(run.sampler.model.model.diffusion_model):
         trajectory = ddim_inversion(unguided, clean)
         tuned = null_text_inversion(run, trajectory, null_text)
     run = replace(run, conditioning=replace(run.conditioning, unconditional=tuned.embeddings))

@@ -78,11 +78,7 @@ def depth_conditions(
 
     As published, all views get the left view's map. With `warp_depth_condition` each view is
     shown its own depth instead, as the left view's would hold the right one's objects back.
-
-    Args:
-        relative: (n, h, w) disparity in [0, 1] at latent size, near = 1.
-        shift: to the views.
-        options: of the run.
+    `relative` (n, h, w) is disparity in [0, 1] at latent size, near = 1.
     """
     views: dict[View, Tensor] = dict.fromkeys(("trunk", "left", "right"), relative)
     if options.warp_depth_condition:

@@ -52,8 +52,7 @@ def denoise(
         blend: what is written into the latents after a step.
         advance: the step itself; None takes the run's denoising step.
 
-    Yields:
-        Each finished step, after the run's progress hook has seen it.
+    Yields each finished step, after the run's progress hook has seen it.
     """
     advance = advance or run.step
     for index in steps:

@@ -35,11 +35,6 @@ class NullText:
     losses: list[list[float]]
     path: list[Tensor]
 
-    @property
-    def latents(self) -> Tensor:
-        """Return the latents that guided denoising with the embeddings ends in."""
-        return self.path[-1]
-
 
 @torch.no_grad()
 def ddim_inversion(run: Run, clean: Tensor) -> list[Tensor]:

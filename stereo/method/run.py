@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
@@ -70,15 +69,10 @@ class Run:
     total: int
     hooks: Hooks = Hooks()
 
-    @property
-    def unet(self) -> torch.nn.Module:
-        """Return the network."""
-        return self.sampler.model.model.diffusion_model
-
     @cached_property
     def self_attention(self) -> dict[str, CrossAttention]:
         """Return the layers of the network that the attention edit swaps."""
-        return self_attention_layers(self.unet)
+        return self_attention_layers(self.sampler.model.model.diffusion_model)
 
     @cached_property
     def cache(self) -> StepCache:

@@ -1,10 +1,9 @@
 """Stereo Pixel Shift: move a view's columns by its disparity (eq. 3 of arXiv 2403.04965).
 
-Sign convention, used everywhere in this package: a *positive* offset moves content to the right.
-Towards the right eye's view nearer things (larger disparity) move further left, towards the left
-eye's further right. Two sources that meet in one cell never tie: of two columns that land on the
-same target of a right view, the larger came further left and is the nearer one; of a left view,
-the smaller. So "nearer wins" needs no depth buffer for whole cells.
+A *positive* offset moves content to the right. Towards the right eye's view nearer things (larger
+disparity) move further left, towards the left eye's further right. Of two columns that land in one
+cell of a right view, the larger came further and is the nearer one; of a left view, the smaller.
+So "nearer wins" needs no depth buffer for whole cells.
 """
 
 import torch

@@ -43,11 +43,11 @@ def test_null_text_equals_the_published_inversion(golden, case):
     expected = stored["losses"][torch.isfinite(stored["losses"])]
     flat = torch.tensor([loss for losses in tuned.losses for loss in losses])
     torch.testing.assert_close(flat, expected.float(), rtol=1e-3, atol=0)
-    torch.testing.assert_close(tuned.latents[0], stored["latent_cur"][-1], atol=5e-4, rtol=0)
+    torch.testing.assert_close(tuned.path[-1][0], stored["latent_cur"][-1], atol=5e-4, rtol=0)
     difference = (tuned.embeddings[:, 0, ::4, ::2] - stored["uncond_opt_sub"]).abs()
     assert difference.max() < 1e-2
     assert difference.mean() < 3e-4
-    mse = (tuned.latents - trajectory[0]).square().mean()
+    mse = (tuned.path[-1] - trajectory[0]).square().mean()
     torch.testing.assert_close(mse.double(), stored["rec_mse"].double(), rtol=1e-2, atol=0)
 
 

@@ -100,7 +100,7 @@ def test_replaying_a_finished_left_branch_equals_the_published_run(golden):
     plan = latent_shift(
         relative_cells(stored["disparity"], stored["x_T"].shape[-2:], options), options
     )
-    with calls_of(run.unet) as calls:
+    with calls_of(run.sampler.model.model) as calls:
         branch = denoise_left(run, stored["x_T"], record_after=steps.shift)
         right, valid = denoise_right(run, branch, plan, steps, stored["deblur_noise"][1:])
     assert_step(stored, "samples2", torch.cat([branch.final, right]), V_TOLERANCE)
@@ -171,7 +171,9 @@ def test_raising_in_the_progress_hook_cancels(golden):
     with pytest.raises(KeyboardInterrupt):
         denoise_left(replace(run, hooks=Hooks(hook)), stored["x_T"], record_after=0)
     assert seen == [("left", 0, 10), ("left", 1, 10), ("left", 2, 10)]
-    assert "forward" not in vars(next(m for m in run.unet.modules() if hasattr(m, "to_q")))
+    assert "forward" not in vars(
+        next(m for m in run.sampler.model.model.modules() if hasattr(m, "to_q"))
+    )
 
 
 def test_each_view_is_shown_its_own_depth():
