@@ -1,12 +1,15 @@
 """Ablation tables: a method, and it less one part each, with what the part brings."""
 
 from stereo.evaluation.columns import ABSENT, Column, Table, cell, groups_of
-from stereo.evaluation.methods import WITHOUT
+from stereo.evaluation.methods.registry import WITHOUT
 from stereo.evaluation.results import Mean
 
-# What is lost without a part, in metrics of which more, and less, is better.
-LOST = (Column("psnr", "PSNR lost", 2), Column("psnr_occluded", "PSNR occ lost", 2))
-ADDED = (Column("epe", "EPE added", 2),)
+# What is lost without a part: a column's title, the metric, and the sign of a loss.
+LOSSES = (
+    ("PSNR lost", "psnr", 1),
+    ("PSNR occ lost", "psnr_occluded", 1),
+    ("EPE added", "epe", -1),
+)
 
 
 def has_base(mean: Mean, summary: list[Mean]) -> bool:
@@ -17,33 +20,31 @@ def has_base(mean: Mean, summary: list[Mean]) -> bool:
 
 def ablation_tables(summary: list[Mean], columns: list[Column]) -> list[Table]:
     """Return a table for every group and method that has variants."""
-    return [
-        _table(group, base, members, columns)
-        for group in groups_of(summary)
-        for members in [[mean for mean in summary if mean.group == group]]
-        for base in members
-        if any(mean.method.startswith(base.method + WITHOUT) for mean in members)
-    ]
+    tables = []
+    for group in groups_of(summary):
+        members = [mean for mean in summary if mean.group == group]
+        for base in members:
+            variants = [mean for mean in members if mean.method.startswith(base.method + WITHOUT)]
+            if variants:
+                tables.append(_table(base, variants, columns))
+    return tables
 
 
-def _table(group: str, base: Mean, members: list[Mean], columns: list[Column]) -> Table:
-    variants = [mean for mean in members if mean.method.startswith(base.method + WITHOUT)]
+def _table(base: Mean, variants: list[Mean], columns: list[Column]) -> Table:
     rows = [
         [
-            base.method if mean is base else mean.method.removeprefix(base.method + "-"),
+            mean.method if mean is base else mean.method.removeprefix(base.method + "-"),
             str(mean.scenes),
             *(cell(mean, column) for column in columns),
-            *(_change(base, mean, column) for column in (*LOST, *ADDED)),
+            *(_loss(base, mean, key, sign) for _, key, sign in LOSSES),
         ]
         for mean in (base, *variants)
     ]
-    head = ["method", "n", *(column.title for column in (*columns, *LOST, *ADDED))]
-    return Table(f"{group}: what the parts of {base.method} bring", head, rows)
+    titles = [column.title for column in columns] + [title for title, _, _ in LOSSES]
+    title = f"{base.group}: what the parts of {base.method} bring"
+    return Table(title, ["method", "n", *titles], rows)
 
 
-def _change(base: Mean, variant: Mean, column: Column) -> str:
-    key = column.key
-    if variant is base or not variant.has_scenes_of(base, key):
-        return ABSENT
-    more = base.metrics[key] - variant.metrics[key]
-    return f"{more if column in LOST else -more:+.{column.digits}f}"
+def _loss(base: Mean, variant: Mean, key: str, sign: int) -> str:
+    loss = None if variant is base else base.difference(variant, key)
+    return ABSENT if loss is None else f"{sign * loss:+.2f}"

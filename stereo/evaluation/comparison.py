@@ -6,45 +6,32 @@ from dataclasses import dataclass
 from stereo.evaluation.columns import ABSENT, Table, groups_of
 from stereo.evaluation.results import Mean
 
-BEST_AIM = "PSNR and SSIM not below, LPIPS-S at least 10 % lower, PSNR occ at least 0.5 dB higher"
-ORDER_AIM = "PSNR higher, EPE lower"
-
 
 @dataclass(frozen=True)
-class Comparison:
-    """A pair of methods, and what the differences of their means should be.
+class Aim:
+    """An aim in words, and per metric whether a difference is enough (LPIPS: a relative one)."""
 
-    Attributes:
-        method: the one that should be better.
-        base: the other one.
-        aim: in words.
-        wanted: per metric, whether a difference is enough; of LPIPS it is relative.
-    """
-
-    method: str
-    base: str
-    aim: str
-    wanted: dict[str, Callable[[float], bool]]
+    words: str
+    is_enough: dict[str, Callable[[float], bool]]
 
 
+BEST_AIM = Aim(
+    "PSNR and SSIM not below, LPIPS-S at least 10 % lower, PSNR occ at least 0.5 dB higher",
+    {
+        "psnr": lambda gain: gain >= 0,
+        "ssim": lambda gain: gain >= 0,
+        "lpips_squeeze": lambda gain: gain <= -0.1,
+        "psnr_occluded": lambda gain: gain >= 0.5,
+    },
+)
+ORDER_AIM = Aim(
+    "PSNR higher, EPE lower", {"psnr": lambda gain: gain > 0, "epe": lambda gain: gain < 0}
+)
+# The method that should be better, the other one, and the aim.
 COMPARISONS = (
-    Comparison(
-        "best",
-        "telea",
-        BEST_AIM,
-        {
-            "psnr": lambda gain: gain >= 0,
-            "ssim": lambda gain: gain >= 0,
-            "lpips_squeeze": lambda gain: gain <= -0.1,
-            "psnr_occluded": lambda gain: gain >= 0.5,
-        },
-    ),
-    *(
-        Comparison(
-            method, base, ORDER_AIM, {"psnr": lambda gain: gain > 0, "epe": lambda gain: gain < 0}
-        )
-        for method, base in (("best", "paper"), ("paper", "original"))
-    ),
+    ("best", "telea", BEST_AIM),
+    ("best", "paper", ORDER_AIM),
+    ("paper", "original", ORDER_AIM),
 )
 # Metric, title, format; LPIPS is compared by its ratio.
 SHOWN = (
@@ -59,12 +46,12 @@ RELATIVE = ("lpips_squeeze",)
 
 def comparison_tables(summary: list[Mean]) -> list[Table]:
     """Return one table of all pairs that were measured, or none."""
-    means = {(mean.group, mean.method): mean for mean in summary}
+    by_name = {(mean.group, mean.method): mean for mean in summary}
     rows = [
-        _row(pair, means[group, pair.method], means[group, pair.base])
-        for pair in COMPARISONS
+        _row(by_name[group, method], by_name[group, base], aim)
+        for method, base, aim in COMPARISONS
         for group in groups_of(summary)
-        if (group, pair.method) in means and (group, pair.base) in means
+        if (group, method) in by_name and (group, base) in by_name
     ]
     head = ["difference", "scenes", "n", *(title for _, title, _ in SHOWN), "aim reached"]
     return [Table("Differences", head, rows, words=2)] if rows else []
@@ -73,37 +60,31 @@ def comparison_tables(summary: list[Mean]) -> list[Table]:
 def comparison_notes(summary: list[Mean]) -> list[str]:
     """Return the aims of the pairs that were measured."""
     methods = {mean.method for mean in summary}
-    by_aim: dict[str, list[str]] = {}
-    for pair in COMPARISONS:
-        if {pair.method, pair.base} <= methods:
-            by_aim.setdefault(pair.aim, []).append(f"{pair.method} - {pair.base}")
-    return [f"Aim of {' and '.join(pairs)}: {aim}." for aim, pairs in by_aim.items()]
+    pairs_of: dict[str, list[str]] = {}
+    for method, base, aim in COMPARISONS:
+        if {method, base} <= methods:
+            pairs_of.setdefault(aim.words, []).append(f"{method} - {base}")
+    return [f"Aim of {' and '.join(pairs)}: {words}." for words, pairs in pairs_of.items()]
 
 
-def _row(pair: Comparison, method: Mean, base: Mean) -> list[str]:
+def _row(method: Mean, base: Mean, aim: Aim) -> list[str]:
     gains = {key: _gain(key, method, base) for key, _, _ in SHOWN}
-    shown = [
+    cells = [
         ABSENT if gains[key] is None else form.format(gains[key]).replace("%", "")
         for key, _, form in SHOWN
     ]
+    enough = [
+        None if gains[key] is None else is_enough(gains[key])
+        for key, is_enough in aim.is_enough.items()
+    ]
+    reached = "no" if False in enough else ABSENT if None in enough else "yes"
     count = str(min(method.scenes, base.scenes))
-    return [f"{pair.method} - {pair.base}", method.group, count, *shown, _reached(pair, gains)]
+    return [f"{method.method} - {base.method}", method.group, count, *cells, reached]
 
 
 def _gain(key: str, method: Mean, base: Mean) -> float | None:
     """Return the difference of two means; None where they are not over the same scenes."""
-    if not method.has_scenes_of(base, key):
-        return None
-    gain = method.metrics[key] - base.metrics[key]
-    if key not in RELATIVE:
+    gain = method.difference(base, key)
+    if gain is None or key not in RELATIVE:
         return gain
     return gain / base.metrics[key] if base.metrics[key] else None
-
-
-def _reached(pair: Comparison, gains: dict[str, float | None]) -> str:
-    judged = [
-        None if gains[key] is None else enough(gains[key]) for key, enough in pair.wanted.items()
-    ]
-    if False in judged:
-        return "no"
-    return ABSENT if None in judged else "yes"

@@ -6,46 +6,48 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import torch
+from tqdm import tqdm
+
 from stereo.cli.command import one_line
 from stereo.cli.shards import Shard
-from stereo.evaluation.datasets import SceneSource, list_roots
-from stereo.evaluation.files import TABLE, RunFolder, claim_run
-from stereo.evaluation.infer import claim_methods, infer_scene
+from stereo.evaluation.datasets.listing import list_scenes
+from stereo.evaluation.datasets.scene import SceneSource
+from stereo.evaluation.files import TABLE, RunFolder, claim_method, claim_run, read_run
+from stereo.evaluation.infer import infer_scene
 from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
-from stereo.evaluation.methods import Models
+from stereo.evaluation.methods.models import Models
+from stereo.evaluation.methods.registry import is_generated, method_record
 from stereo.evaluation.report import write_report
-from stereo.evaluation.results import SCORED, Row, read_rows, read_run
+from stereo.evaluation.results import SCORED, Result, read_results
 from stereo.evaluation.score import score_scene
-from stereo.evaluation.settings import RunSettings
+from stereo.evaluation.settings import EvaluationSettings
 from stereo.evaluation.sheet import write_sheet
 
 log = logging.getLogger(__name__)
 
 
-def claim(folder: RunFolder, settings: RunSettings) -> list[SceneSource]:
+def claim(folder: RunFolder, settings: EvaluationSettings) -> list[SceneSource]:
     """List a run's scenes, and take its folder for them.
 
     Raises:
         ValueError: when the folder holds another configuration, or the data set is empty.
         OSError: when the data set or a checkpoint is missing.
     """
-    sources = list_roots(
-        settings.kind,
-        settings.roots,
-        count=settings.count,
-        render_px=settings.render_px,
-        only=settings.only,
-        groups=settings.groups,
-    )
+    sources = list_scenes(settings.data)
     listed = [{"name": source.name, "group": source.group} for source in sources]
     claim_run(folder, settings.fingerprint(), listed)
-    claim_methods(folder, settings)
+    generated = any(is_generated(method) for method in settings.methods)
+    generation = settings.generation.record() if generated else {}
+    for method in settings.methods:
+        claim_method(folder, method, method_record(method, generation))
     return sources
 
 
 def infer(
     folder: RunFolder,
-    settings: RunSettings,
+    settings: EvaluationSettings,
     sources: list[SceneSource],
     *,
     device: str | None = None,
@@ -56,11 +58,8 @@ def infer(
     return sum(infer_scene(folder, settings, source, models) for source in todo)
 
 
-def take_one_thread() -> None:
+def use_one_thread() -> None:
     """Compute on one CPU thread, so that sums are taken in one order in any number of processes."""
-    import cv2
-    import torch
-
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 
@@ -84,26 +83,24 @@ def score(folder: RunFolder, lpips: Path | None, shard: Shard) -> int:
 
 def draw(folder: RunFolder, shard: Shard) -> None:
     """Draw the contact sheets that are missing or older than their views."""
-    scenes = shard.of(read_run(folder)["scenes"])
-    rows = [row for row in read_rows(folder, scenes) if not row.status.startswith("failed")]
-    for row in _progress(rows, "draw", unit="sheet"):
+    results = read_results(folder, shard.of(read_run(folder)["scenes"]))
+    todo = [result for result in results if not result.has_failed]
+    for result in _progress(todo, "draw", unit="sheet"):
         try:
-            write_sheet(folder, row)
+            write_sheet(folder, result.method, result.scene)
         except (ValueError, OSError) as error:
-            log.warning("no sheet of %s, %s: %s", row.scene, row.method, one_line(error))
+            log.warning("no sheet of %s, %s: %s", result.scene, result.method, one_line(error))
 
 
-def report(folder: RunFolder) -> list[Row]:
+def report(folder: RunFolder) -> list[Result]:
     """Write tables, and the Markdown table's path to stdout."""
-    rows = write_report(folder)
-    failed = sum(row.status.startswith("failed") for row in rows)
-    scored = sum(row.status == SCORED for row in rows)
-    log.info("%d of %d views scored, %d failed", scored, len(rows), failed)
+    results = write_report(folder)
+    failed = sum(result.has_failed for result in results)
+    scored = sum(result.status == SCORED for result in results)
+    log.info("%d of %d views scored, %d failed", scored, len(results), failed)
     sys.stdout.write(f"{folder.root / TABLE}\n")
-    return rows
+    return results
 
 
 def _progress(items: list, verb: str, *, unit: str = "scene") -> Iterator:
-    from tqdm import tqdm
-
     return iter(tqdm(items, desc=verb, unit=unit, file=sys.stderr, disable=None))

@@ -63,10 +63,11 @@ def right_noise(
 
 def denoise_guided(
     run: Denoiser,
-    branch: LeftBranch,
+    branch: LeftBranch | None,
     guide: Guide,
     first: int,
     *,
+    start: Tensor | None = None,
     share: bool = True,
     renoised: bool = True,
 ) -> tuple[Tensor, Tensor]:
@@ -74,9 +75,10 @@ def denoise_guided(
 
     Args:
         run: the denoiser.
-        branch: `latents[i]` are the left latents after step i.
+        branch: `latents[i]` are the left latents after step i; not used without `share`.
         guide: what is known.
         first: the first step.
+        start: latents (n, C, h, w) before it; None takes the guide's.
         share: switches the attention edit.
         renoised: keep the known cells at what is known, at every step.
 
@@ -84,7 +86,8 @@ def denoise_guided(
         The right latents (n, C, h, w), and the clean ones that the first step predicted.
     """
     alphas = run.sampler.ddim_alphas
-    right, foreseen = guide.at(alphas[run.total - 1 - first]), None
+    right = guide.at(alphas[run.total - 1 - first]) if start is None else start
+    foreseen = None
     for index in range(first, run.total):
         store = left_attention(run, branch, index) if share else None
         with replay_attention(run.self_attention, store) if store is not None else nullcontext():

@@ -1,53 +1,41 @@
 """KITTI 2015 and 2012: the first frame of every training scene, sparse LiDAR disparity."""
 
+from functools import partial
 from pathlib import Path
 
 from stereo.evaluation.datasets.scene import (
-    Scene,
     SceneSource,
-    optional,
+    existing,
+    read_scene_files,
     require_folder,
     require_scenes,
 )
 from stereo.evaluation.datasets.truth import read_kitti
-from stereo.images import read_image
 
-OFFICIAL_NAMES = {
-    2015: "KITTI Stereo/Scene Flow 2015 (data_scene_flow.zip)",
-    2012: "KITTI Stereo 2012 (data_stereo_flow.zip)",
-}
-# Folders of the left view, the right view, and the disparity with occluded pixels.
+# Official name; folders of the left view, the right view, the disparity with occluded pixels.
 LAYOUTS = {
-    2015: ("image_2", "image_3", "disp_occ_0"),
-    2012: ("colored_0", "colored_1", "disp_occ"),
+    2015: (
+        "KITTI Stereo/Scene Flow 2015 (data_scene_flow.zip)",
+        *("image_2", "image_3", "disp_occ_0"),
+    ),
+    2012: (
+        "KITTI Stereo 2012 (data_stereo_flow.zip)",
+        *("colored_0", "colored_1", "disp_occ"),
+    ),
 }
 
 
 def list_kitti(root: Path, *, year: int) -> list[SceneSource]:
     """List the scenes under `root`, which holds `training/` or is that folder itself."""
-    left, right, disparity = LAYOUTS[year]
-    expected = f"training/ with {left}/, {right}/ and {disparity}/ (frames *_10.png)"
-    require_folder(root, official_name=OFFICIAL_NAMES[year], expected=expected)
+    official_name, *folders = LAYOUTS[year]
+    layout = "training/ with {}/, {}/ and {}/ (frames *_10.png)".format(*folders)
+    expected = f"{layout} of the data set '{official_name}'"
+    require_folder(root, expected)
     training = root / "training" if (root / "training").is_dir() else root
-    frames = sorted((training / left).glob("*_10.png"))
-    scenes = [
-        SceneSource(
-            frame.stem,
-            f"KITTI {year}",
-            lambda frame=frame: _load(
-                frame, training / right / frame.name, training / disparity / frame.name
-            ),
-        )
-        for frame in frames
-    ]
-    return require_scenes(scenes, root, expected=f"{expected} of '{OFFICIAL_NAMES[year]}'")
-
-
-def _load(left: Path, right: Path, disparity: Path) -> Scene:
-    return Scene(
-        left.stem,
-        read_image(left),
-        None if optional(right) is None else read_image(right),
-        None if optional(disparity) is None else read_kitti(disparity),
-        square=True,
-    )
+    scenes = []
+    for left in sorted((training / folders[0]).glob("*_10.png")):
+        right, disparity = (existing(training / folder / left.name) for folder in folders[1:])
+        files = (left.stem, left, right, disparity, read_kitti)
+        load = partial(read_scene_files, *files, square=True)
+        scenes.append(SceneSource(left.stem, f"KITTI {year}", load))
+    return require_scenes(scenes, root, expected=expected)

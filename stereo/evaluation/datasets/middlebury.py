@@ -1,39 +1,32 @@
 """Middlebury 2014: one folder a scene, im0, im1 and disp0.pfm."""
 
+from functools import partial
 from pathlib import Path
 
 from stereo.evaluation.datasets.scene import (
-    Scene,
     SceneSource,
-    optional,
+    existing,
+    read_scene_files,
     require_folder,
     require_scenes,
 )
-from stereo.evaluation.datasets.truth import read_pfm
-from stereo.images import read_image
+from stereo.evaluation.datasets.truth import read_stored
 
-OFFICIAL_NAME = "Middlebury Stereo 2014, scenes with perfect rectification"
-EXPECTED = "folders <scene>-perfect/ with im0.png, im1.png and disp0.pfm"
+EXPECTED = (
+    "folders <scene>-perfect/ with im0.png, im1.png and disp0.pfm of the data set 'Middlebury "
+    "Stereo 2014, scenes with perfect rectification'"
+)
+GROUP = "Middlebury 2014"
 IMPERFECT = "-imperfect"
 
 
-def list_middlebury(root: Path, *, group: str = "Middlebury 2014") -> list[SceneSource]:
+def list_middlebury(root: Path) -> list[SceneSource]:
     """List the scenes under `root`; those of imperfect rectification are left out."""
-    require_folder(root, official_name=OFFICIAL_NAME, expected=EXPECTED)
-    folders = sorted(path.parent for path in root.rglob("im0.png"))
-    scenes = [
-        SceneSource(folder.name, group, lambda folder=folder: _load(folder))
-        for folder in folders
-        if not folder.name.endswith(IMPERFECT)
-    ]
-    return require_scenes(scenes, root, expected=f"{EXPECTED} of '{OFFICIAL_NAME}'")
-
-
-def _load(folder: Path) -> Scene:
-    right, disparity = (optional(folder / name) for name in ("im1.png", "disp0.pfm"))
-    return Scene(
-        folder.name,
-        read_image(folder / "im0.png"),
-        None if right is None else read_image(right),
-        None if disparity is None else read_pfm(disparity),
-    )
+    require_folder(root, EXPECTED)
+    scenes = []
+    for left in sorted(root.rglob("im0.png")):
+        right, disparity = (existing(left.with_name(name)) for name in ("im1.png", "disp0.pfm"))
+        files = (left.parent.name, left, right, disparity, read_stored)
+        if not left.parent.name.endswith(IMPERFECT):
+            scenes.append(SceneSource(left.parent.name, GROUP, partial(read_scene_files, *files)))
+    return require_scenes(scenes, root, expected=EXPECTED)

@@ -4,20 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from stereo.evaluation.document import put_tables
-from stereo.evaluation.files import RunFolder, write_json
-from stereo.evaluation.results import Mean, Row, means
+from stereo.evaluation.files import RunFolder
+from stereo.evaluation.json_files import write_json
+from stereo.evaluation.report import put_tables
+from stereo.evaluation.results import Mean, Result, means
 from stereo.evaluation.tables import latex, markdown, table_notes, tables_of
-from tests.evaluation.conftest import Evaluate
+from tests.stereo.evaluation.conftest import Evaluate
 
-RUN = {"settings": {"name": "Test", "size_px": 64, "crop": "none", "disparity": "true"}}
-
-
-def row(method: str, *, group: str = "Shapes", scene: str = "a", **metrics: float) -> Row:
-    return Row(scene, group, method, "scored", dict(metrics), {})
+SETTINGS = {"size_px": 64, "crop": "none", "disparity": "true"}
 
 
-def table(rows: list[Row], title: str) -> dict[str, dict[str, str]]:
+def row(method: str, *, group: str = "Shapes", scene: str = "a", **metrics: float) -> Result:
+    return Result(scene, group, method, "scored", dict(metrics), {})
+
+
+def table(rows: list[Result], title: str) -> dict[str, dict[str, str]]:
     (found,) = (table for table in tables_of(means(rows)) if table.title == title)
     return {cells[0]: dict(zip(found.head, cells, strict=True)) for cells in found.rows}
 
@@ -108,15 +109,15 @@ def test_every_table_is_in_both_formats_with_its_notes() -> None:
         row("best-without-fusion", group="KITTI 2015", psnr=20.5, lpips_squeeze=0.05),
     ]
     summary = means(rows)
-    notes = table_notes(RUN, summary)
-    text, tex = markdown(RUN, summary, notes), latex(RUN, summary, notes)
+    notes = table_notes(SETTINGS, summary)
+    text, tex = markdown("Test", summary, notes), latex("Test", summary, notes)
     assert text.count("\n## ") == tex.count("\\begin{table}") == 3
     assert "GenStereo (pseudo disparity) (published) | - | 23.49 | 0.849" in text
     assert "GenStereo (pseudo disparity) (published) & - & 23.49 & 0.849" in tex
     assert "LPIPS 0.1: S SqueezeNet 1.1." in text and "Aim of best - telea" in text
     assert r"LPIPS-S \%" in tex and "LPIPS-S %" not in tex
     skipped = table_notes(
-        RUN,
+        SETTINGS,
         [Mean("KITTI 2015", "telea", 1, {"psnr": 1.0}, {"psnr": frozenset({("KITTI 2015", "a")})})],
     )
     assert "LPIPS skipped: weights not found." in skipped

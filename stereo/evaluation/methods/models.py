@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ldm.checkpoint import checkpoint_digest
 from ldm.files import file_digest
+from stereo.depth.disparity import predict_disparity
 from stereo.options import SamplingOptions
+from stereo.runtime.models import (
+    choose_device,
+    choose_precision,
+    find_checkpoint,
+    find_depth_checkpoint,
+    load_depth_model,
+    load_model,
+)
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -16,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Generation:
+class GenerationSettings:
     """How diffusion methods run.
 
     Attributes:
@@ -58,61 +68,46 @@ class Generation:
             width_px=self.work_px,
         )
 
-    def settings(self) -> dict[str, Any]:
-        """Return what decides about the pictures, JSON-able; not where they are computed.
+    def record(self) -> dict[str, Any]:
+        """Return what decides the pictures, as JSON values; not where they are computed.
 
         Raises:
             OSError: when the checkpoint is missing.
         """
-        from ldm.checkpoint import checkpoint_digest
-        from stereo.runtime.models import choose_device, choose_precision, find_checkpoint
-
         values = asdict(self)
         del values["device"], values["depthmodel_path"]
         dtype = choose_precision(self.precision, choose_device(self.device))
         values["precision"] = str(dtype).removeprefix("torch.")
         ckpt = find_checkpoint("image", self.ckpt)
-        if not ckpt.is_file():
-            raise FileNotFoundError(f"ckpt: {ckpt} does not exist, expected Stable Diffusion")
         return {**values, "ckpt": ckpt.name, "ckpt_digest": checkpoint_digest(ckpt)}
 
-    def depth_settings(self) -> dict[str, Any]:
-        """Return which depth network looks at the scenes, JSON-able.
+    def depth_record(self) -> dict[str, Any]:
+        """Return which depth network looks at the scenes, as JSON values.
 
         Raises:
             OSError: when it is missing.
         """
-        from stereo.runtime.models import find_depth_checkpoint
-
         path = find_depth_checkpoint(self.depthmodel_path)
-        if not path.is_file():
-            raise FileNotFoundError(f"depthmodel_path: {path} does not exist, expected DPT")
         return {"depth_model": path.name, "depth_model_digest": file_digest(path)}
 
 
 class Models:
-    """Loads the models when they are first needed, once."""
+    """Loads each model once, when it is first needed."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: GenerationSettings) -> None:
         self.generation = generation
 
     @cached_property
     def diffusion(self) -> "LatentDiffusion":
         """Return Stable Diffusion with 4 channels."""
-        from stereo.runtime.models import load_model
-
-        told = self.generation
-        return load_model("image", ckpt=told.ckpt, precision=told.precision, device=told.device)
+        names = ("ckpt", "precision", "device")
+        return load_model("image", **{name: getattr(self.generation, name) for name in names})
 
     @cached_property
     def depth(self) -> "DPTDepthModel":
         """Return the monocular depth network."""
-        from stereo.runtime.models import load_depth_model
-
         return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
 
     def monocular(self, image: np.ndarray) -> np.ndarray:
         """Return relative disparity (H, W) of an image (H, W, 3) uint8."""
-        from stereo.depth.disparity import predict_disparity
-
         return predict_disparity(self.depth, image)

@@ -7,11 +7,11 @@ import pytest
 from stereo.evaluation.ablation import ablation_tables
 from stereo.evaluation.columns import ABSENT, Column
 from stereo.evaluation.comparison import comparison_tables
-from stereo.evaluation.results import SCORED, Row, means
+from stereo.evaluation.results import SCORED, Result, means
 
 
-def row(scene: str, method: str, psnr: float) -> Row:
-    return Row(scene, "Shapes", method, SCORED, {"psnr": psnr}, {})
+def row(scene: str, method: str, psnr: float) -> Result:
+    return Result(scene, "Shapes", method, SCORED, {"psnr": psnr}, {})
 
 
 @pytest.mark.parametrize(("scene", "shown"), [("a", "+10.00"), ("b", ABSENT)])

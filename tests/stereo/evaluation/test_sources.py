@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stereo.evaluation import sources
-from tests.evaluation.conftest import CONFIG, Evaluate
+from tests.stereo.evaluation.conftest import CONFIG, Evaluate
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,24 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from stereo.evaluation.datasets import list_roots, list_scenes
-from stereo.evaluation.datasets.truth import read_kitti, read_pfm
+from stereo.evaluation.datasets.listing import DataSettings, list_scenes
+from stereo.evaluation.datasets.scene import SceneSource
+from stereo.evaluation.datasets.truth import read_kitti, read_stored
 from stereo.evaluation.protocol import Protocol, fit_scene
-from tests.evaluation.conftest import HEIGHT, WIDTH, pfm, views, write_image
+from tests.stereo.evaluation.conftest import HEIGHT, WIDTH, pfm, views, write_image
+
+
+def scenes_of(kind: str, *root: Path, **settings: Any) -> list[SceneSource]:
+    return list_scenes(DataSettings(kind, list(root), **settings))
 
 
 def test_middlebury(middlebury: Path) -> None:
-    sources = list_scenes("middlebury2014", middlebury)
+    sources = scenes_of("middlebury2014", middlebury)
     assert [source.name for source in sources] == ["Bike-perfect", "Chair-perfect"]
     scene = sources[0].load()
     left, right = views(0)
@@ -25,7 +31,7 @@ def test_middlebury(middlebury: Path) -> None:
 
 def test_kitti(kitti: Path) -> None:
     for root in (kitti, kitti / "training"):
-        sources = list_scenes("kitti2015", root)
+        sources = scenes_of("kitti2015", root)
         assert [source.name for source in sources] == ["000000_10", "000001_10"]
     scene = sources[0].load()
     assert scene.disparity[0, 0] == 6.5 and np.isnan(scene.disparity[0, 1])
@@ -43,7 +49,7 @@ def test_kitti_2012_has_other_folders(kitti: Path) -> None:
         ("disp_occ", "disp_occ_0"),
     ):
         (training / old).rename(training / new)
-    source, _ = list_scenes("kitti2012", kitti)
+    source, _ = scenes_of("kitti2012", kitti)
     scene = source.load()
     np.testing.assert_array_equal(scene.right, views(0)[1])
     assert source.group == "KITTI 2012" and scene.disparity[0, 0] == 6.5 and scene.square
@@ -54,7 +60,7 @@ def test_pfm_byte_orders(tmp_path: Path, order: str) -> None:
     values = np.random.default_rng(0).uniform(1, 90, (5, 7)).astype(np.float32)
     path = tmp_path / "a.pfm"
     path.write_bytes(pfm(values, order=order, scale=-1.0 if order == "<" else 1.0))
-    np.testing.assert_array_equal(read_pfm(path), values)
+    np.testing.assert_array_equal(read_stored(path), values)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +77,7 @@ def test_bad_pfm(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.pfm"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message) as caught:
-        read_pfm(path)
+        read_stored(path)
     assert "\n" not in str(caught.value) and "a.pfm" in str(caught.value)
 
 
@@ -92,7 +98,7 @@ def test_manifest(tmp_path: Path) -> None:
     full = {"right": "a/r.png", "disparity": "a/d.png", "disparity_scale": 4, "invalid": 0}
     path = tmp_path / "m.json"
     path.write_text(json.dumps([{**entry, **full}, {**entry, "name": "b", "disparity": None}]))
-    first, second = list_scenes("manifest", path)
+    first, second = scenes_of("manifest", path)
     assert (first.name, first.group) == ("a_x", "D")
     scene = first.load()
     assert scene.square and scene.disparity[0, 0] == 6 and np.isnan(scene.disparity[3]).all()
@@ -118,7 +124,7 @@ def test_bad_manifest(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        list_scenes("manifest", path)
+        scenes_of("manifest", path)
 
 
 def test_several_lists_are_narrowed_and_grouped(tmp_path: Path) -> None:
@@ -128,10 +134,10 @@ def test_several_lists_are_narrowed_and_grouped(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(entries))
     roots = [tmp_path / name for name in lists]
     told = {"only": ["mid2014", "kitti"], "groups": {"Middlebury 2014": ["mid2014"]}}
-    found = [(scene.name, scene.group) for scene in list_roots("manifest", roots, **told)]
+    found = [(scene.name, scene.group) for scene in scenes_of("manifest", *roots, **told)]
     middlebury = [("mid2014_a", "Middlebury 2014"), ("sub_mid2014_b", "Middlebury 2014")]
     assert found == [*middlebury, ("kitti2015_c", "D")]
-    first = list_roots("manifest", roots, count=2, **told)
+    first = scenes_of("manifest", *roots, count=2, **told)
     assert [(scene.name, scene.group) for scene in first] == middlebury
 
 
@@ -144,7 +150,7 @@ def test_plain_folder(tmp_path: Path, flat: bool, ending: str) -> None:
     place = tmp_path / ("disparity/cat.npy" if flat else "cat/disparity.npy")
     place.parent.mkdir(exist_ok=True)
     np.save(place, np.full((HEIGHT, WIDTH), 6, np.float32))
-    (source,) = list_scenes("folder", tmp_path)
+    (source,) = scenes_of("folder", tmp_path)
     scene = source.load()
     assert source.name == "cat" and (scene.disparity == 6).all()
     np.testing.assert_array_equal(scene.right, right)
@@ -153,35 +159,35 @@ def test_plain_folder(tmp_path: Path, flat: bool, ending: str) -> None:
 @pytest.mark.parametrize("kind", ["middlebury2014", "kitti2015", "kitti2012", "folder"])
 def test_missing_and_empty_data(tmp_path: Path, kind: str) -> None:
     with pytest.raises(FileNotFoundError, match="data: no folder .*expected") as caught:
-        list_scenes(kind, tmp_path / "none")
+        scenes_of(kind, tmp_path / "none")
     assert kind == "folder" or kind[-4:] in str(caught.value)
     with pytest.raises(ValueError, match="data: no scene in .*expected"):
-        list_scenes(kind, tmp_path)
+        scenes_of(kind, tmp_path)
 
 
 def test_unknown_kind_and_missing_root() -> None:
     with pytest.raises(ValueError, match="kind: got 'coco', expected one of"):
-        list_scenes("coco", None)
+        scenes_of("coco")
     with pytest.raises(ValueError, match="needs a folder"):
-        list_scenes("manifest", None)
+        scenes_of("manifest")
 
 
 def test_sizes_that_differ(middlebury: Path) -> None:
     write_image(middlebury / "Bike-perfect" / "im1.png", np.zeros((8, 9, 3), np.uint8))
     with pytest.raises(ValueError, match="right: got 9x8 px in scene Bike-perfect, .* 96x72"):
-        list_scenes("middlebury2014", middlebury)[0].load()
+        scenes_of("middlebury2014", middlebury)[0].load()
 
 
 def test_shapes_are_the_held_out_scenes_with_exact_truth() -> None:
-    sources = list_scenes("shapes", None, count=2, render_px=64)
-    assert len(list_scenes("shapes", None)) == 24
+    sources = scenes_of("shapes", count=2, render_px=64)
+    assert len(scenes_of("shapes")) == 24
     scene = sources[1].load()
     assert scene.left.shape == (64, 64, 3) and scene.prompt
     assert np.isfinite(scene.disparity).all() and 0.5 < scene.visible.mean() < 1
 
 
 def test_real_manifest_reads(shared_dir: Path) -> None:
-    sources = list_scenes("manifest", shared_dir / "data" / "manifest.json")
+    sources = scenes_of("manifest", shared_dir / "data" / "manifest.json")
     assert len(sources) == 16
     by_name = {source.name: source for source in sources}
     motorcycle = by_name["mid2014_motorcycle"].load()

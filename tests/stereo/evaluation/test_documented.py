@@ -6,8 +6,8 @@ import shlex
 import pytest
 
 from stereo.evaluation.cli import parse
-from stereo.evaluation.settings import choose_methods, read_settings
-from tests.evaluation.conftest import ROOT
+from stereo.evaluation.settings import choose_methods, read_evaluation_settings
+from tests.stereo.evaluation.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "results.md").read_text()
 COMMANDS = re.findall(r"^python evaluate\.py (.+)$", TEXT.replace("\\\n", " "), re.MULTILINE)
@@ -26,8 +26,8 @@ def test_every_block_has_a_command() -> None:
 def test_commands_are_ones_that_run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     args = parse("test", shlex.split(command))
-    told = read_settings(args.config, {})
-    assert choose_methods(told.methods, None, args.preset, args.ablation)
+    settings = read_evaluation_settings(args.config)
+    assert choose_methods(settings.methods, None, args.preset, args.ablation)
 
 
 def test_make_metrics_makes_the_documented_table() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stereo.cli.command import LOGGERS, run
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HEIGHT, WIDTH = 72, 96
 
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from stereo.evaluation import score
-from stereo.evaluation.files import RunFolder, read_json, write_image, write_json
+from stereo.evaluation.files import RunFolder, write_image
 from stereo.evaluation.geometry import end_point_error, fill_rows, sgbm_disparity, share_off
 from stereo.evaluation.infer import PreparedScene
+from stereo.evaluation.json_files import read_json, write_json
 from stereo.evaluation.lpips import find_backbones, load_lpips
 from stereo.evaluation.metrics import psnr, siou, ssim
 from stereo.evaluation.score import geometry_metrics, image_metrics
@@ -185,7 +186,7 @@ def test_metrics_by_visibility_look_where_they_say() -> None:
     visible = np.ones((48, 64), bool)
     visible[:, 20:36] = False
     flat = np.zeros((48, 64), np.float32)
-    scene = PreparedScene("s", "g", right, right, flat, None, visible, {})
+    scene = PreparedScene("s", right, right, flat, visible)
     output = right.copy()
     output[:, 24:32] += 50  # wrong in the holes' middle alone
     values = image_metrics(output, scene, [])
@@ -204,7 +205,7 @@ def test_geometry_by_visibility_looks_where_it_says(monkeypatch: pytest.MonkeyPa
     measured = np.where(hidden, truth + 5, truth)
     monkeypatch.setattr(score, "sgbm_disparity", lambda left, right, *, largest_px: measured)
     grey = np.zeros((32, 64, 3), np.uint8)
-    scene = PreparedScene("s", "g", grey, grey, truth, truth, ~hidden, {})
+    scene = PreparedScene("s", grey, grey, truth, ~hidden, truth=truth)
     values = geometry_metrics(grey, scene)
     assert values["epe_visible"] == 0 and values["epe_occluded"] == 5
     assert values["d3_visible"] == 0 and values["d3_occluded"] == 1
@@ -215,16 +216,20 @@ def test_scores_are_of_the_views_and_networks_that_they_were_made_with(tmp_path:
     folder = RunFolder(tmp_path)
     place = folder.scene("s")
     grey = np.full((48, 64, 3), 90, np.uint8)
-    for path in (place / "left.png", place / "right.png", folder.view("m", "s")):
+    for path in (
+        folder.scene("s", "left.png"),
+        folder.scene("s", "right.png"),
+        folder.view("m", "s"),
+    ):
         write_image(path, grey)
-    write_image(place / "visible.png", grey[..., 0])
-    np.save(place / "disparity.npy", np.zeros((48, 64), np.float32))
-    write_json(place / "scene.json", {"group": "g"})
+    write_image(folder.scene("s", "visible.png"), grey[..., 0])
+    np.save(folder.scene("s", "disparity.npy"), np.zeros((48, 64), np.float32))
+    write_json(place, {"group": "g"})
     network = SimpleNamespace(name="squeeze", digest="one", distances=lambda a, b, masks: [0.5] * 3)
 
     def scored() -> dict[str, float]:
         assert score.score_scene(folder, ["m"], "s", [network]) == 0
-        return read_json(folder.score("m", "s"))["metrics"]
+        return read_json(folder.score("m", "s"), {})["metrics"]
 
     assert scored()["lpips_squeeze"] == 0.5
     network.distances = lambda a, b, masks: [0.25] * 3
@@ -232,6 +237,6 @@ def test_scores_are_of_the_views_and_networks_that_they_were_made_with(tmp_path:
     network.digest = "two"
     first = scored()
     assert first["lpips_squeeze"] == 0.25
-    write_image(place / "left.png", 255 - grey)
+    write_image(folder.scene("s", "left.png"), 255 - grey)
     network.distances = lambda a, b, masks: [0.125] * 3
     assert scored()["lpips_squeeze"] == 0.125

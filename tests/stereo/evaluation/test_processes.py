@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.evaluation.conftest import CONFIG, QUICK, ROOT, Evaluate, tables
+from tests.stereo.evaluation.conftest import CONFIG, QUICK, ROOT, Evaluate, tables
 
 # Starting a process means importing torch, which takes minutes where other work has the cores.
 PATIENCE_S = 1800

@@ -7,7 +7,7 @@ from typing import Any
 import IPython.display
 import pytest
 
-from tests.evaluation.conftest import ROOT
+from tests.stereo.evaluation.conftest import ROOT
 
 
 def test_notebook_reads_a_run(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

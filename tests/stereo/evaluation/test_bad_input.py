@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluation.conftest import (
+from tests.stereo.evaluation.conftest import (
     CONFIG,
     HEIGHT,
     QUICK,

@@ -11,20 +11,21 @@ from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
 from stereo import pipelines
 from stereo.evaluation.datasets.scene import Scene
-from stereo.evaluation.methods import Task, ablations, make_method, method_options
-from stereo.evaluation.methods.diffusion import diffusion_method
-from stereo.evaluation.methods.generation import Generation, Models
-from stereo.evaluation.methods.nearest import fill_nearest
+from stereo.evaluation.methods.classical import fill_nearest
+from stereo.evaluation.methods.diffusion import render
+from stereo.evaluation.methods.models import GenerationSettings, Models
+from stereo.evaluation.methods.registry import ablations, make_method, method_options
+from stereo.evaluation.methods.rendering import RenderingTask
 from stereo.evaluation.sources import disparity_for, search_scale
 from stereo.method.schedule import latent_shift
 from stereo.options import preset
 from stereo.pair import StereoPair
 from stereo.pixels.holes import stretch_background
 from stereo.pixels.warp import warp_right
-from tests.evaluation.conftest import views
 from tests.stereo.conftest import tiny_config
+from tests.stereo.evaluation.conftest import views
 
-STEPS = Generation(steps=12, inner_steps=1, guidance_scale=2.0)
+STEPS = GenerationSettings(steps=12, inner_steps=1, guidance_scale=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -40,19 +41,19 @@ def models() -> Models:
 
 
 @pytest.fixture
-def task() -> Task:
+def task() -> RenderingTask:
     left = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     disparity = np.full((64, 64), 8, np.float32)
     disparity[:, 24:40] = 16
-    return Task("a", left, disparity)
+    return RenderingTask("a", left, disparity)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["original", "paper", "paper-without-attention"])
-def test_presets_move_by_the_given_pixels(models: Models, task: Task, name: str) -> None:
+def test_presets_move_by_the_given_pixels(models: Models, task: RenderingTask, name: str) -> None:
     # Null-text inversion takes too long here, and is tested where it lives.
     options = replace(method_options(name), inversion="direct")
-    made = diffusion_method(options, models)(task)
+    made = render(task, options=options, models=models)
     assert made.right.shape == (64, 64, 3) and made.right.dtype == np.uint8
     # One cell of background leaves on the right; two of foreground uncover one.
     assert not made.valid[:, 56:].any()
@@ -61,25 +62,25 @@ def test_presets_move_by_the_given_pixels(models: Models, task: Task, name: str)
 
 
 @pytest.mark.slow
-def test_the_same_scene_gives_the_same_view(models: Models, task: Task) -> None:
+def test_the_same_scene_gives_the_same_view(models: Models, task: RenderingTask) -> None:
     once, again = (make_method("best", models)(task).right for _ in range(2))
     np.testing.assert_array_equal(once, again)
 
 
 @pytest.mark.slow
-def test_without_shift_nothing_is_a_hole(models: Models, task: Task) -> None:
+def test_without_shift_nothing_is_a_hole(models: Models, task: RenderingTask) -> None:
     options = replace(method_options("paper-without-shift"), inversion="direct")
-    assert diffusion_method(options, models)(task).valid.all()
+    assert render(task, options=options, models=models).valid.all()
 
 
-def test_latent_inpainting_keeps_what_the_warp_reached(models: Models, task: Task) -> None:
+def test_latent_inpainting_keeps_what_the_warp_reached(models: Models, task: RenderingTask) -> None:
     made = make_method("latent-inpainting", models)(task)
     warped, valid = warp_right(task.left, task.disparity_px)
     np.testing.assert_array_equal(made.right[valid], warped[valid])
     assert not valid.all() and (made.right[~valid] != 0).any()
 
 
-def test_best_gives_the_warp_where_it_reached(models: Models, task: Task) -> None:
+def test_best_gives_the_warp_where_it_reached(models: Models, task: RenderingTask) -> None:
     made = make_method("best", models)(task)
     warped, valid = warp_right(task.left, task.disparity_px)
     np.testing.assert_array_equal(made.valid, valid)
@@ -107,7 +108,7 @@ def test_metric_disparity_survives_the_methods_own_scaling(
 
     monkeypatch.setattr(pipelines, "image_to_stereo", workflow)
     view = np.zeros((height, width, 3), np.uint8)
-    assert make_method(name, models)(Task("a", view, disparity)).right.shape == view.shape
+    assert make_method(name, models)(RenderingTask("a", view, disparity)).right.shape == view.shape
     fitted = asked["image"].shape[:2]
     # Nothing is cut off, and the workflow does not crop what it gets.
     assert fitted == (64, 128 if width == 192 else 64)

@@ -11,12 +11,21 @@ import pytest
 from PIL import Image
 
 from ldm.files import is_partial
-from stereo.evaluation import methods
-from stereo.evaluation.files import read_json
-from stereo.evaluation.methods import Task, ablations, make_method, method_names
-from stereo.evaluation.methods.generation import Generation, Models
+from stereo.evaluation.json_files import read_json
+from stereo.evaluation.methods.classical import CLASSICAL
+from stereo.evaluation.methods.models import GenerationSettings, Models
+from stereo.evaluation.methods.registry import ablations, make_method, method_names
+from stereo.evaluation.methods.rendering import RenderingTask
 from stereo.options import PRESETS
-from tests.evaluation.conftest import CONFIG, QUICK, ROOT, Evaluate, tables, views, write_image
+from tests.stereo.evaluation.conftest import (
+    CONFIG,
+    QUICK,
+    ROOT,
+    Evaluate,
+    tables,
+    views,
+    write_image,
+)
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -44,7 +53,9 @@ def test_whole_run(finished: Path) -> None:
     with Image.open(finished / "sheets" / "telea" / "Bike-perfect.png") as sheet:
         assert sheet.size[0] == 5 * 64
     assert not [path for path in finished.rglob("*") if is_partial(path)]
-    (commit,) = {read_json(path)["git_commit"] for path in (finished / "views").rglob("*t.json")}
+    (commit,) = {
+        read_json(path, {})["git_commit"] for path in (finished / "views").rglob("*t.json")
+    }
     assert summary["git_commit"] == commit
 
 
@@ -67,15 +78,15 @@ def test_killed_run_goes_on(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    out, asked, real = tmp_path / "again", [], methods.CLASSICAL["telea"]
+    out, asked, real = tmp_path / "again", [], CLASSICAL["telea"]
 
-    def telea(task: Task) -> object:
+    def telea(task: RenderingTask) -> object:
         asked.append(task.name)
         if len(asked) == 2:
             raise KeyboardInterrupt
         return real(task)
 
-    monkeypatch.setitem(methods.CLASSICAL, "telea", telea)
+    monkeypatch.setitem(CLASSICAL, "telea", telea)
     told = ("--config", CONFIG, "--data", middlebury, "--out", out, *QUICK)
     assert evaluate(*told).code == 130
     assert evaluate(*told).code == 0
@@ -232,12 +243,12 @@ def test_every_preset_is_a_method() -> None:
     ]
     assert {"best-without-fusion", "best-without-denoising"} <= set(ablations("best"))
     for name in [*method_names(), *ablations("paper"), *ablations("best")]:
-        assert callable(make_method(name, Models(Generation())))
+        assert callable(make_method(name, Models(GenerationSettings())))
 
 
 def test_configs_are_complete() -> None:
-    from stereo.evaluation.settings import read_settings
+    from stereo.evaluation.settings import read_evaluation_settings
 
     paths = sorted((ROOT / "configs" / "eval").glob("*.yaml"))
-    read = {path.stem: read_settings(path, {}) for path in paths}
+    read = {path.stem: read_evaluation_settings(path) for path in paths}
     assert {"shapes", "middlebury2014", "kitti2015", "kitti2012", "manifest"} <= set(read)
