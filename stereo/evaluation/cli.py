@@ -85,37 +85,10 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     """Run the verbs; 1 when a scene failed."""
     args = parse(description, arguments)
     start_logging(args.verbose)
-    from ldm.files import remove_stale
-    from stereo.cli.shards import Team, parse_shard
-    from stereo.evaluation import run
-    from stereo.evaluation.files import RunFolder, read_run
-    from stereo.evaluation.report import put_tables
+    from stereo.evaluation.run import run
 
-    chosen_shard = parse_shard(args.shard) if args.shard else None
     settings = read_arguments(args) if args.verb in ("infer", "all") else None
-    folder, failed = RunFolder(args.out), 0
-    # Before the other processes start, so that bad input is said once.
-    sources = [] if settings is None else run.claim(folder, settings)
-    read_run(folder)
-    remove_stale(folder.root, recursive=True)
-    team = Team(devices=args.devices, nodes=args.num_nodes, device=args.device)
-    run.use_one_thread()
-    shard = chosen_shard or team.shard
-    if settings is not None:
-        failed += run.infer(folder, settings, shard.of(sources), device=team.device)
-    if args.verb in ("score", "all"):
-        failed += run.score(folder, args.lpips, shard)
-    if args.verb in ("report", "all") and not args.no_sheets:
-        run.draw(folder, shard)
-    failed = team.total(failed)
-    if not team.leads:
-        # The first process speaks for all; another one's failure would end it.
-        return 0
-    if args.verb == "report" or (args.verb == "all" and chosen_shard is None):
-        failed += sum(result.has_failed for result in run.report(folder))
-        if args.into is not None:
-            put_tables(folder, args.into)
-    return SOME_FAILED if failed else 0
+    return SOME_FAILED if run(args, settings) else 0
 
 
 def read_arguments(args: argparse.Namespace) -> "EvaluationSettings":

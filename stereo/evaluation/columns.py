@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from stereo.cli.markdown import markdown_table
-from stereo.evaluation.published import Published
 from stereo.evaluation.results import Mean
 
 SKIPPED, ABSENT = "skipped", "-"
@@ -18,6 +17,12 @@ class Column:
     digits: int
     percent: bool = False
     optional: bool = False
+
+    def text(self, value: float | None) -> str:
+        """Return a value as the column shows it."""
+        if value is None:
+            return ABSENT
+        return f"{value * (100 if self.percent else 1):.{self.digits}f}"
 
 
 COLUMNS = (
@@ -79,15 +84,13 @@ def shown_columns(summary: list[Mean]) -> list[Column]:
     return [column for column in COLUMNS if not column.optional or column.key in measured]
 
 
-def cell(row: Mean | Published, column: Column) -> str:
+def cell(mean: Mean, column: Column) -> str:
     """Return what a table shows of a metric."""
-    value = row.metrics.get(column.key)
-    if value is None:
-        unmeasured = isinstance(row, Mean) and row.metrics and column.key.startswith("lpips")
-        return SKIPPED if unmeasured else ABSENT
-    text = f"{value * (100 if column.percent else 1):.{column.digits}f}"
-    count = row.counts.get(column.key) if isinstance(row, Mean) else None
-    return text if count is None or count == row.scenes else f"{text} ({count})"
+    if column.key not in mean.metrics:
+        return SKIPPED if mean.metrics and column.key.startswith("lpips") else ABSENT
+    text = column.text(mean.metrics[column.key])
+    count = mean.counts[column.key]
+    return text if count == mean.scenes else f"{text} ({count})"
 
 
 def groups_of(summary: list[Mean]) -> list[str]:

@@ -30,12 +30,6 @@ class Lpips:
     network: nn.Module
     digest: str
 
-    def distance(
-        self, output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None
-    ) -> float:
-        """Return the distance of two (H, W, 3) uint8 images, averaged over the mask."""
-        return self.distances(output, target, [mask])[0]
-
     @torch.no_grad()
     def distances(
         self, output: np.ndarray, target: np.ndarray, masks: Sequence[np.ndarray | None]
@@ -70,21 +64,22 @@ def find_backbones(path: Path | None = None) -> dict[str, Path]:
     """
     if path is not None and not path.exists():
         raise FileNotFoundError(f"lpips: {path} does not exist, expected a folder or a .pth file")
-    alone = path is not None and path.is_file()
-    if alone and not path.name.startswith(tuple(BACKBONES.values())):
-        expected = ", ".join(BACKBONES.values())
-        raise ValueError(f"lpips: got {path.name}, expected one of {expected}, *.pth")
     folders = [ROOT / MODELS, Path(torch.hub.get_dir()) / "checkpoints"]
-    if path is not None and not alone:
+    files = []
+    if path is not None and path.is_dir():
         folders.insert(0, path)
-    files = [path] if alone else []
-    for folder in folders:
-        files += sorted(folder.glob("*.pth"))
-    by_name = {
-        name: [file for file in files if file.name.startswith(start)]
+    elif path is not None:
+        files.append(path)
+        if not path.name.startswith(tuple(BACKBONES.values())):
+            expected = ", ".join(BACKBONES.values())
+            raise ValueError(f"lpips: got {path.name}, expected one of {expected}, *.pth")
+    files += [file for folder in folders for file in sorted(folder.glob("*.pth"))]
+    # The first file of a name counts.
+    return {
+        name: next(file for file in files if file.name.startswith(start))
         for name, start in BACKBONES.items()
+        if any(file.name.startswith(start) for file in files)
     }
-    return {name: paths[0] for name, paths in by_name.items() if paths}
 
 
 def load_lpips(name: str, backbone: Path) -> Lpips:

@@ -13,15 +13,10 @@ CROPS = ("auto", "square", "none")
 
 @dataclass(frozen=True)
 class Protocol:
-    """How scenes are brought to one size.
+    """How scenes are brought to one size."""
 
-    Attributes:
-        size_px: side of the square that all views are resized to; None keeps their size.
-        crop: `square` cuts the centred square, `none` stretches, `auto` cuts KITTI only.
-    """
-
-    size_px: int | None = 512
-    crop: str = "auto"
+    size_px: int | None = 512  # side of the square that all views become; None keeps their size
+    crop: str = "auto"  # `square` cuts the centred square, `none` stretches, `auto` cuts KITTI only
 
     def __post_init__(self) -> None:
         if self.size_px is not None and not 64 <= self.size_px <= 4096:

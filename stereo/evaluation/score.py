@@ -38,8 +38,7 @@ def score_scene(folder: RunFolder, methods: list[str], scene_name: str, lpips: l
     methods = [method for method in methods if folder.has_view(method, scene_name)]
     if not methods or not folder.scene(scene_name).is_file():
         return 0
-    truth = _digests(folder, scene_name)
-    stamps = {method: _stamp(folder, method, scene_name, lpips, truth) for method in methods}
+    stamps = {method: _stamp(folder, method, scene_name, lpips) for method in methods}
     scores = {method: read_score(folder, method, scene_name) for method in methods}
     new = [m for m in methods if scores[m] is None or scores[m]["stamp"] != stamps[m]]
     if not new:
@@ -126,19 +125,13 @@ def geometry_metrics(output: np.ndarray, scene: PreparedScene) -> dict[str, floa
     }
 
 
-def _digests(folder: RunFolder, scene: str) -> dict[str, str]:
-    """Return digests of what a scene's views are measured against."""
-    paths = [folder.scene(scene, name) for name in MEASURED_AGAINST]
-    return {path.stem: _digest(path) for path in paths if path.is_file()}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _stamp(
-    folder: RunFolder, method: str, scene: str, lpips: list[Lpips], truth: dict[str, str]
-) -> dict[str, Any]:
-    view = _digest(folder.view(method, scene))
+def _stamp(folder: RunFolder, method: str, scene: str, lpips: list[Lpips]) -> dict[str, Any]:
+    """Return what a score depends on: version, networks, view, and what it is held against."""
+    files = {Path(name).stem: folder.scene(scene, name) for name in MEASURED_AGAINST}
+    digests = {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in {**files, "view": folder.view(method, scene)}.items()
+        if path.is_file()
+    }
     networks = {network.name: network.digest for network in lpips}
-    return {"version": VERSION, "view": view, "lpips": networks, **truth}
+    return {"version": VERSION, "lpips": networks, **digests}

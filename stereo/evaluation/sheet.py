@@ -30,10 +30,10 @@ def write_sheet(folder: RunFolder, method: str, scene_name: str) -> None:
     if sheet.is_file() and sheet.stat().st_mtime_ns > newest:
         return
     scene, right = read_scene(folder, scene_name), read_image(view)
-    if right.shape != scene.left.shape:
-        return
     mask = folder.valid(method, scene_name)
     valid = read_mask(mask) if mask.is_file() else np.ones(right.shape[:2], bool)
+    if right.shape != scene.left.shape or valid.shape != scene.visible.shape:
+        return
     truth = np.full_like(right, MISSING_GREY) if scene.right is None else scene.right
     error = error_map(right, truth) if scene.right is not None else truth
     panels = (

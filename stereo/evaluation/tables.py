@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from stereo.evaluation.ablation import ablation_tables, has_base
 from stereo.evaluation.columns import ABSENT, Column, Table, cell, groups_of, shown_columns
-from stereo.evaluation.comparison import comparison_notes, comparison_tables
+from stereo.evaluation.differences import (
+    ablation_tables,
+    comparison_notes,
+    comparison_tables,
+    has_base,
+)
 from stereo.evaluation.json_files import has_shape
 from stereo.evaluation.lpips import MISSING
 from stereo.evaluation.metrics import SSIM_VARIANT
-from stereo.evaluation.published import PUBLISHED
+from stereo.evaluation.published import PUBLISHED, SOURCE
 from stereo.evaluation.results import Mean
 from stereo.evaluation.sources import SOURCES
 
@@ -81,19 +85,20 @@ def generation_notes(methods: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def _published_notes(summary: list[Mean]) -> list[str]:
-    """Return where the published rows come from."""
-    sources = {row.source for group in groups_of(summary) for row in PUBLISHED.get(group, ())}
-    return [
-        f"(published): {source}, as reported there: other weights, all scenes of the data set."
-        for source in sorted(sources)
-    ]
+    """Return where the published rows come from, where there are any."""
+    words = f"{SOURCE}, as reported there: other weights, all scenes of the data set"
+    return [f"(published): {words}."] if {*groups_of(summary)} & {*PUBLISHED} else []
 
 
 def _group_table(group: str, summary: list[Mean], columns: list[Column]) -> Table:
     """Return a group's table: published rows, then ours; variants have tables of their own."""
     published = [
-        [f"{row.method} (published)", ABSENT, *(cell(row, column) for column in columns)]
-        for row in PUBLISHED.get(group, ())
+        [
+            f"{name} (published)",
+            ABSENT,
+            *(column.text(metrics.get(column.key)) for column in columns),
+        ]
+        for name, metrics in PUBLISHED.get(group, {}).items()
     ]
     ours = [
         [mean.method, str(mean.scenes), *(cell(mean, column) for column in columns)]

@@ -74,17 +74,6 @@ def test_a_run_looks_once_at_its_prompts_and_timesteps(tiny_model, tiny_dpt, opt
     assert [call.given for call in times] == [STEPS]
 
 
-def test_the_published_schedule_evaluates_every_call_whole(tiny_model, tiny_dpt):
-    unet = tiny_model.model.diffusion_model
-    options = preset("paper", schedule="published")
-    whole = [2] * STEPS + [4] * STEPS  # the left view alone, then both; each under two texts
-    attention = unet.middle_block[1].transformer_blocks[0].attn2
-    parts = (unet, unet.time_embed, attention.to_k)
-    with calls_of(*parts) as calls:
-        make_pair(tiny_model, tiny_dpt, options)
-    assert [call.given for call in calls] == [rows for rows in whole for _ in parts]
-
-
 def make_pair(model, depth_model, options: StereoOptions) -> None:
     sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
     near = np.linspace(0, 1, 64 * 64, dtype=np.float32).reshape(64, 64)

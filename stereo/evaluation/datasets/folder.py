@@ -1,6 +1,5 @@
 """A plain folder of scenes: a subfolder each, or `left/` beside `right/`."""
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from stereo.evaluation.datasets.manifest import file_name
 from stereo.evaluation.datasets.scene import (
     SceneSource,
-    read_scene_files,
+    file_source,
     require_folder,
     require_scenes,
 )
@@ -16,8 +15,8 @@ from stereo.evaluation.datasets.truth import read_kitti, read_stored
 from stereo.images import SUFFIXES
 
 EXPECTED = "NAME/left.* and NAME/right.*, or left/NAME.* and right/NAME.*"
-DISPARITY_SUFFIXES = (".pfm", ".npy", ".png")
 PARTS = ("left", "right", "disparity")
+SUFFIXES_OF = (SUFFIXES, SUFFIXES, (".pfm", ".npy", ".png"))
 
 
 def list_folder(root: Path) -> list[SceneSource]:
@@ -33,11 +32,10 @@ def list_folder(root: Path) -> list[SceneSource]:
     else:
         folders = sorted(p for p in root.iterdir() if p.is_dir() and _first(p / "left"))
         stems = {folder.name: [folder / part for part in PARTS] for folder in folders}
-    scenes = []
-    for name, (left, right, disparity) in stems.items():
-        files = (_first(left), _first(right), _first(disparity, DISPARITY_SUFFIXES), _read)
-        load = partial(read_scene_files, file_name(name), *files)
-        scenes.append(SceneSource(file_name(name), root.name, load))
+    scenes = [
+        file_source(root.name, file_name(name), *map(_first, parts, SUFFIXES_OF), _read)
+        for name, parts in stems.items()
+    ]
     return require_scenes(scenes, root, expected=EXPECTED)
 
 

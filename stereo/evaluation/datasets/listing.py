@@ -7,9 +7,8 @@ from pathlib import Path
 from omegaconf import MISSING
 
 from stereo.evaluation.datasets.folder import list_folder
-from stereo.evaluation.datasets.kitti import list_kitti
 from stereo.evaluation.datasets.manifest import list_manifest
-from stereo.evaluation.datasets.middlebury import list_middlebury
+from stereo.evaluation.datasets.official import list_kitti, list_middlebury
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.datasets.shapes import list_shapes
 
@@ -27,21 +26,15 @@ READERS: dict[str, Callable[[Path], list[SceneSource]]] = {
 class DataSettings:
     """Which scenes are evaluated.
 
-    Attributes:
-        kind: a name of READERS, or `shapes`.
-        root: folders or files of the data set; none for `shapes`.
-        count: number of scenes, at most; None takes all.
-        render_px: size of rendered scenes (`shapes`).
-        only: keeps scenes with one of these words in their names; empty keeps all.
-        groups: names of groups, over which means are taken, and words in the names of their
-            scenes; scenes that no word fits keep the group they have.
+    Means are taken over `groups` of scenes, which are chosen by words in the scenes' names; scenes
+    that no word fits keep the group they have.
     """
 
-    kind: str = MISSING
-    root: list[Path] = field(default_factory=list)
-    count: int | None = None
-    render_px: int | None = None
-    only: list[str] = field(default_factory=list)
+    kind: str = MISSING  # a name of READERS, or `shapes`
+    root: list[Path] = field(default_factory=list)  # folders or files; none for `shapes`
+    count: int | None = None  # of scenes, at most; None takes all
+    render_px: int | None = None  # size of rendered scenes (`shapes`)
+    only: list[str] = field(default_factory=list)  # words in names of the scenes that are kept
     groups: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

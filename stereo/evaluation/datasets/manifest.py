@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stereo.evaluation.datasets.scene import SceneSource, read_scene_files, require_scenes
+from stereo.evaluation.datasets.scene import SceneSource, file_source, require_scenes
 from stereo.evaluation.datasets.truth import read_stored
 
 TEXT, NUMBER = (str, "text"), ((int, float), "a number")
@@ -59,18 +59,13 @@ def _source(path: Path, entry: dict[str, Any]) -> SceneSource:
         missing = key not in entry or (value is None and key in MAY_BE_NULL)
         if not missing and not isinstance(value, kind):
             raise ValueError(f"data: {path}, {key}: got {value!r}, expected {expected}")
-    name, family = file_name(entry["name"]), entry.get("family")
-    files = [
-        None if entry.get(key) is None else path.parent / entry[key]
-        for key in ("left", "right", "disparity")
-    ]
-    scale, invalid = float(entry.get("disparity_scale", 1)), entry.get("invalid")
-    load = partial(
-        read_scene_files,
-        name,
-        *files,
-        partial(read_stored, scale=scale, invalid=invalid),
+    family, scale = entry.get("family"), float(entry.get("disparity_scale", 1))
+    parts = (entry.get(key) for key in ("left", "right", "disparity"))
+    return file_source(
+        str(entry.get("dataset") or family or "scenes"),
+        file_name(entry["name"]),
+        *(None if part is None else path.parent / part for part in parts),
+        partial(read_stored, scale=scale, invalid=entry.get("invalid")),
         prompt=str(entry.get("prompt", "")),
         square=family == "kitti",
     )
-    return SceneSource(name, str(entry.get("dataset") or family or "scenes"), load)

@@ -51,7 +51,8 @@ class SceneSource:
     load: Callable[[], Scene]
 
 
-def read_scene_files(
+def file_source(
+    group: str,
     name: str,
     left: Path,
     right: Path | None,
@@ -60,21 +61,19 @@ def read_scene_files(
     *,
     prompt: str = "",
     square: bool = False,
-) -> Scene:
-    """Read a scene; `right` and `disparity` are None where there is none.
+) -> SceneSource:
+    """Return a scene in files; `right` and `disparity` are None where there is none.
 
-    Raises:
-        ValueError: when a file is damaged or of another size.
-        OSError: when a file cannot be read.
+    Its `load` raises ValueError when a file is damaged or of another size, OSError when one cannot
+    be read.
     """
-    return Scene(
-        name,
-        read_image(left),
-        None if right is None else read_image(right),
-        None if disparity is None else read_disparity(disparity),
-        prompt=prompt,
-        square=square,
-    )
+
+    def load() -> Scene:
+        true = disparity and read_disparity(disparity)
+        views = (read_image(left), right and read_image(right))
+        return Scene(name, *views, true, prompt=prompt, square=square)
+
+    return SceneSource(name, group, load)
 
 
 def require_scenes(scenes: list[SceneSource], root: Path, *, expected: str) -> list[SceneSource]:

@@ -1,5 +1,6 @@
 """True disparity as the benchmarks store it: float32 pixels, NaN where unknown."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,6 @@ KITTI_SCALE = 256
 READERS = {".pfm": read_pfm, ".npy": read_npy}
 
 
-def read_kitti(path: Path) -> np.ndarray:
-    """Read KITTI's 16-bit PNG of 256 times the disparity, 0 = unknown.
-
-    Raises:
-        ValueError: when it is not 16 bits deep.
-        OSError: when it cannot be read.
-    """
-    image = open_image(path)
-    if image.mode not in SIXTEEN_BIT_MODES:
-        raise ValueError(
-            f"disparity: {path} is an 8-bit picture (mode {image.mode}), expected KITTI's 16-bit "
-            "PNG; it was converted on the way, or is a coloured preview"
-        )
-    return _in_px(np.asarray(image), path, scale=KITTI_SCALE, invalid=0)
-
-
 def read_stored(path: Path, *, scale: float = 1, invalid: float | None = None) -> np.ndarray:
     """Read .png, .npy or .pfm as stored / scale; `invalid` (a stored value) means unknown.
 
@@ -36,18 +21,23 @@ def read_stored(path: Path, *, scale: float = 1, invalid: float | None = None) -
     """
     reader = READERS.get(path.suffix.lower())
     if reader is not None:
-        return _in_px(reader(path), path, scale=scale, invalid=invalid)
+        return _in_px(reader(path), path, scale, invalid)
     image = open_image(path)
+    if image.mode not in SIXTEEN_BIT_MODES and scale >= KITTI_SCALE:
+        raise ValueError(
+            f"disparity: {path} is an 8-bit picture (mode {image.mode}), expected KITTI's 16-bit "
+            "PNG; it was converted on the way, or is a coloured preview"
+        )
     if image.mode not in (*SIXTEEN_BIT_MODES, "L"):
         raise ValueError(f"disparity: {path} has mode {image.mode}, expected one grey channel")
-    if image.mode == "L" and scale >= KITTI_SCALE:
-        raise ValueError(
-            f"disparity: {path} is an 8-bit picture, expected 16 bits at a scale of {scale:g}"
-        )
-    return _in_px(np.asarray(image), path, scale=scale, invalid=invalid)
+    return _in_px(np.asarray(image), path, scale, invalid)
 
 
-def _in_px(stored: np.ndarray, path: Path, *, scale: float, invalid: float | None) -> np.ndarray:
+# KITTI's 16-bit PNG holds 256 times the disparity, 0 where it is unknown.
+read_kitti = partial(read_stored, scale=KITTI_SCALE, invalid=0)
+
+
+def _in_px(stored: np.ndarray, path: Path, scale: float, invalid: float | None) -> np.ndarray:
     """Turn stored values (H, W) into pixels."""
     if stored.ndim != 2:
         expected = "a grey PFM ('Pf')" if path.suffix.lower() == ".pfm" else "numbers (H, W)"

@@ -27,31 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GenerationSettings:
-    """How diffusion methods run.
+    """How diffusion methods run."""
 
-    Attributes:
-        ckpt: Stable Diffusion; None takes the published file, else the embedded one.
-        depthmodel_path: monocular depth network; None likewise.
-        steps: DDIM steps.
-        guidance_scale: classifier-free guidance.
-        seed: of all noise, the same for every scene.
-        inner_steps: optimisation steps of null-text inversion per DDIM step, at most.
-        work_px: side of the square that Stable Diffusion runs at; None takes the model's own.
-        prompted: give methods the scenes' descriptions instead of the empty prompt.
-        precision: fp32, fp16, bf16; None takes fp16 on CUDA, fp32 elsewhere.
-        device: cpu, cuda ...; None takes CUDA where there is one.
-    """
-
-    ckpt: Path | None = None
-    depthmodel_path: Path | None = None
-    steps: int = 50
-    guidance_scale: float = 7.5
-    seed: int = 42
-    inner_steps: int = 10
-    work_px: int | None = None
-    prompted: bool = False
-    precision: str | None = None
-    device: str | None = None
+    ckpt: Path | None = None  # Stable Diffusion; None takes the published file, else the embedded
+    depthmodel_path: Path | None = None  # monocular depth network; None likewise
+    steps: int = 50  # of DDIM
+    guidance_scale: float = 7.5  # of classifier-free guidance
+    seed: int = 42  # of all noise, the same for every scene
+    inner_steps: int = 10  # of null-text inversion per DDIM step, at most
+    work_px: int | None = None  # side that Stable Diffusion works at; None takes the model's own
+    prompted: bool = False  # give methods the scenes' descriptions instead of the empty prompt
+    precision: str | None = None  # fp32, fp16, bf16; None takes fp16 on CUDA, fp32 elsewhere
+    device: str | None = None  # cpu, cuda ...; None takes CUDA where there is one
 
     def __post_init__(self) -> None:
         self.sampling()

@@ -1,6 +1,6 @@
 """Methods by name: classical ones, latent inpainting, every preset, and presets less a part."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -50,7 +50,7 @@ def ablations(preset_name: str) -> list[str]:
     return [
         f"{preset_name}{WITHOUT}{part}"
         for part, off in INGREDIENTS.items()
-        if part not in unused and _differences(options, off)
+        if part not in unused and replace(options, **off) != options
     ]
 
 
@@ -71,7 +71,7 @@ def method_options(name: str) -> StereoOptions | None:
     if base not in PRESETS or (part and part not in INGREDIENTS):
         expected = ", ".join([*method_names(), f"PRESET{WITHOUT}({'|'.join(INGREDIENTS)})"])
         raise ValueError(f"methods: got {name!r}, expected one of {expected}")
-    return preset(base, **(_differences(PRESETS[base], INGREDIENTS[part]) if part else {}))
+    return preset(base, **(INGREDIENTS[part] if part else {}))
 
 
 def make_method(name: str, models: Models) -> Render:
@@ -97,9 +97,3 @@ def method_record(name: str, generation: dict[str, Any]) -> dict[str, Any]:
         **(generation if is_generated(name) else {}),
         **({} if options is None else asdict(options)),
     }
-
-
-def _differences(options: StereoOptions, changes: dict[str, object]) -> dict[str, object]:
-    """Return those changes that the options have a field for and do not fulfil already."""
-    values = asdict(options)
-    return {key: new for key, new in changes.items() if key in values and values[key] != new}

@@ -4,9 +4,8 @@ import dataclasses
 
 import pytest
 
-from stereo.evaluation.ablation import ablation_tables
 from stereo.evaluation.columns import ABSENT, Column
-from stereo.evaluation.comparison import comparison_tables
+from stereo.evaluation.differences import ablation_tables, comparison_tables
 from stereo.evaluation.results import SCORED, Result, means
 
 
