@@ -58,7 +58,7 @@ def test_the_shift_is_printed_and_written(
     done = run_script("benchmark.py", "--part", "shift", "--device", "cpu", "--out", "b/s.json")
     assert done.code == 0, done.err
     assert "| 8 | 8x8x4 |" in done.out and "| 1 | 16x16x4 |" in done.out
-    assert (tmp_path / "b" / "s.json").is_file()
+    assert list((tmp_path / "b").iterdir()) == [tmp_path / "b" / "s.json"]
 
 
 @pytest.mark.parametrize("name", ["txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"])

@@ -8,13 +8,13 @@ import torch
 
 from stereo.benchmark import peers, suite
 from stereo.benchmark.networks import CONFIGS
-from stereo.benchmark.report import as_json, pairs_table, write_json
+from stereo.benchmark.report import PAIR_COLUMNS, as_json, table
 from stereo.benchmark.shift_part import loop_shift, measure_shift
-from stereo.benchmark.suite import Settings, measure_pairs
+from stereo.benchmark.suite import BenchmarkSettings, measure_pairs
 from stereo.method.shift import offsets_px, shift
 from tests.scripts.conftest import ROOT
 
-SETTINGS = Settings(
+SETTINGS = BenchmarkSettings(
     tasks=("text",),
     presets=("paper",),
     sizes_px=(64,),
@@ -31,13 +31,13 @@ SETTINGS = Settings(
 
 
 @pytest.fixture
-def rows(tiny_networks, monkeypatch) -> list[suite.Row]:
+def rows(tiny_networks, monkeypatch) -> list[suite.PairRow]:
     monkeypatch.setattr(suite, "embedded_networks", lambda task, **named: tiny_networks)
     monkeypatch.setattr(peers, "is_available", lambda: False)
     return list(measure_pairs(SETTINGS))
 
 
-def test_rows_count_evaluations_and_compare(rows, tmp_path):
+def test_rows_count_evaluations_and_compare(rows):
     image, pair, published = rows
     assert [row.kind for row in rows] == ["one image", "pair", "pair, published schedule"]
     # Five steps, the shift after the second: 5 + 3 of the right view; 5 + 2 x 5 as published.
@@ -46,14 +46,11 @@ def test_rows_count_evaluations_and_compare(rows, tmp_path):
     assert pair.to_one_image == pair.busy_seconds / image.busy_seconds
     assert pair.published_to_this == published.busy_seconds / pair.busy_seconds
     assert all(len(row.all_seconds) == 1 and row.flop_rate > 0 for row in rows)
-    table = pairs_table(rows).splitlines()
-    assert len({line.count("|") for line in table}) == 1
-    assert "| text | 64x64 x2 | float32 | pair | paper |" in table[3]
-    path = tmp_path / "new" / "out.json"
-    write_json(path, as_json("python benchmark.py", "cpu", rows, []))
-    stored = json.loads(path.read_text())
+    lines = table(PAIR_COLUMNS, rows).splitlines()
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| text | 64x64 x2 | float32 | pair | paper |" in lines[3]
+    stored = json.loads(json.dumps(as_json("python benchmark.py", "cpu", rows, [])))
     assert stored["pairs"][1]["evaluations"] == 16
-    assert list(path.parent.iterdir()) == [path]
 
 
 def test_medians_are_of_all_runs(tiny_networks, monkeypatch):

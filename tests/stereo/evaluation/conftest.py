@@ -1,10 +1,13 @@
 """Small data sets on disk, and evaluate.py as a user runs it."""
 
+import csv
+import io
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ import torch
 from PIL import Image
 
 from stereo.cli.command import LOGGERS, run
+from stereo.evaluation.datasets.listing import DataSettings, list_scenes
+from stereo.evaluation.datasets.scene import SceneSource
+from stereo.evaluation.results import Result
 
 ROOT = Path(__file__).resolve().parents[3]
 HEIGHT, WIDTH = 72, 96
@@ -118,3 +124,22 @@ def finished(evaluate: Evaluate, middlebury: Path, tmp_path: Path) -> Path:
     outcome = evaluate("--config", CONFIG, "--data", middlebury, "--out", out, *QUICK)
     assert (outcome.code, outcome.out) == (0, f"{out / 'table.md'}\n"), outcome.err
     return out
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((out / "scores.csv").read_text())))
+
+
+def noisy_pair(seed: int, height: int = 48, width: int = 56) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    target = rng.integers(0, 256, (height, width, 3)).astype(float)
+    noise = rng.normal(0, rng.uniform(1, 60), target.shape)
+    return np.clip(target + noise, 0, 255).astype(np.uint8), target.astype(np.uint8)
+
+
+def scenes_of(kind: str, *root: Path, **settings: Any) -> list[SceneSource]:
+    return list_scenes(DataSettings(kind, list(root), **settings))
+
+
+def result(method: str, *, group: str = "Shapes", scene: str = "a", **metrics: float) -> Result:
+    return Result(scene, group, method, "scored", dict(metrics), {})

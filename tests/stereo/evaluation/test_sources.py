@@ -1,4 +1,4 @@
-"""Every source of disparity in a whole run on a tiny scene, with the embedded depth network."""
+"""Every source of disparity, alone and in a whole run on a tiny scene."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,40 @@ import numpy as np
 import pytest
 
 from stereo.evaluation import sources
-from tests.stereo.evaluation.conftest import CONFIG, Evaluate
+from stereo.evaluation.datasets.scene import Scene
+from stereo.evaluation.sources import disparity_for, search_scale
+from tests.stereo.evaluation.conftest import CONFIG, Evaluate, views
+
+
+def scene(shift: int) -> Scene:
+    left, right = views(3, shift=shift)
+    return Scene("s", left, right)
+
+
+def test_pseudo_disparity_is_that_of_the_pair() -> None:
+    found = disparity_for(scene(8), "pseudo")
+    assert np.isfinite(found).all() and np.median(found) == 8
+
+
+def test_searched_scale_fits_the_real_pair() -> None:
+    near = np.ones((72, 96), np.float32)
+    near[0, 0] = 0
+    found = search_scale(scene(12), near) * 0.25 * 96
+    assert found == pytest.approx(12, rel=0.05)
+
+
+def test_sources_say_what_is_missing() -> None:
+    left, _ = views(0)
+    alone = Scene("x", left)
+    with pytest.raises(ValueError, match="scene x has no truth; use --disparity pseudo"):
+        disparity_for(alone, "true")
+    with pytest.raises(ValueError, match="scene x has no right view, 'pseudo' needs one"):
+        disparity_for(alone, "pseudo")
+    with pytest.raises(ValueError, match="needs a monocular model"):
+        disparity_for(alone, "mono")
+    ramp = np.tile(np.arange(96.0), (72, 1))
+    found = disparity_for(alone, "mono", lambda image: ramp)
+    assert found.max() == pytest.approx(0.08 * 96) and found.min() == 0
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,23 @@
-"""Bad input of a whole run: one clear line each, and the good scenes go on."""
+"""Views: resumed after a kill, and bad scenes beside good ones."""
 
 import csv
 import io
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stereo.evaluation.methods.classical import CLASSICAL
+from stereo.evaluation.methods.rendering import RenderingTask
 from tests.stereo.evaluation.conftest import (
     CONFIG,
     HEIGHT,
     QUICK,
     WIDTH,
     Evaluate,
-    Outcome,
     pfm,
+    rows,
+    tables,
     write_image,
 )
 
@@ -79,57 +81,44 @@ def test_eight_bit_kitti_disparity(evaluate: Evaluate, kitti: Path, tmp_path: Pa
     assert statuses(out)["000001_10"] == "scored"
 
 
-def refused(outcome: Outcome, message: str) -> None:
-    assert outcome.code == 2 and message in outcome.err and outcome.err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("config", "official"),
-    [
-        ("middlebury2014", "Middlebury Stereo 2014, scenes with perfect rectification"),
-        ("kitti2015", "KITTI Stereo/Scene Flow 2015 (data_scene_flow.zip)"),
-        ("kitti2012", "KITTI Stereo 2012 (data_stereo_flow.zip)"),
-    ],
-)
-def test_missing_and_empty_data_sets_are_named(
-    evaluate: Evaluate, tmp_path: Path, config: str, official: str
+def test_failed_scene_is_recorded_and_retried(
+    evaluate: Evaluate, middlebury: Path, tmp_path: Path
 ) -> None:
-    told = ("--config", f"configs/eval/{config}.yaml", "--out", tmp_path / "run", *QUICK)
-    refused(evaluate(*told, "--data", tmp_path / "none"), official)
-    (tmp_path / "empty").mkdir()
-    refused(evaluate(*told, "--data", tmp_path / "empty"), official)
-    assert not (tmp_path / "run").exists()
+    good = (middlebury / "Bike-perfect" / "disp0.pfm").read_bytes()
+    (middlebury / "Bike-perfect" / "disp0.pfm").write_bytes(good[:-1])
+    out = tmp_path / "run"
+    told = ("--config", CONFIG, "--data", middlebury, "--out", out, *QUICK)
+    outcome = evaluate(*told)
+    assert outcome.code == 1
+    status = {(row["scene"], row["method"]): row["status"] for row in rows(out)}
+    assert "truncated" in status["Bike-perfect", "telea"]
+    assert status["Chair-perfect", "telea"] == "scored"
+    (middlebury / "Bike-perfect" / "disp0.pfm").write_bytes(good)
+    assert evaluate(*told).code == 0
+    assert {row["status"] for row in rows(out)} == {"scored"}
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("data: {kind: shapes, count: many}", "config: "),
-        ("data: {kind: shapes}\nprotocol: {size_px: big}", "config: "),
-        ("data: {kind: shapes}\nprotocol: {size: 64}", "protocol: unknown 'size'"),
-        ("data: {kind: shapes}\ngeneration: {step: 3}", "generation: unknown 'step'"),
-        ("data: {kind: shapes}\ngeneration: {steps: 0}", "steps: got 0"),
-        ("data: {kind: shapes, only: [cat]}", "no scene has one of the words cat"),
-        ("data: {kind: shapes}\ndisparity: lidar", "disparity: got 'lidar'"),
-        ("data: [shapes]", "data: got ['shapes'], expected settings"),
-    ],
-)
-def test_bad_configs(evaluate: Evaluate, tmp_path: Path, text: str, message: str) -> None:
-    config = tmp_path / "c.yaml"
-    config.write_text(text)
-    refused(evaluate("--config", config, "--out", tmp_path / "run"), message)
+def test_killed_run_goes_on(
+    evaluate: Evaluate,
+    finished: Path,
+    middlebury: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, asked, real = tmp_path / "again", [], CLASSICAL["telea"]
 
+    def telea(task: RenderingTask) -> object:
+        asked.append(task.name)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(task)
 
-def test_a_missing_config_names_its_argument(evaluate: Evaluate, tmp_path: Path) -> None:
-    refused(
-        evaluate("--config", tmp_path / "none.yaml", "--out", tmp_path / "run"),
-        f"config: {tmp_path / 'none.yaml'} is not there",
-    )
-
-
-def test_two_lists_with_one_name(evaluate: Evaluate, tmp_path: Path) -> None:
-    path = tmp_path / "m.json"
-    path.write_text(json.dumps([{"name": "a", "left": "l.png"}]))
-    told = ("--config", "configs/eval/manifest.yaml", "--out", tmp_path / "run")
-    outcome = evaluate(*told, "--data", path, "--data", path)
-    refused(outcome, "data: more than one scene is named a")
+    monkeypatch.setitem(CLASSICAL, "telea", telea)
+    told = ("--config", CONFIG, "--data", middlebury, "--out", out, *QUICK)
+    assert evaluate(*told).code == 130
+    assert evaluate(*told).code == 0
+    assert asked == ["Bike-perfect", "Chair-perfect", "Chair-perfect"]
+    assert tables(out) == tables(finished)
+    views = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    assert evaluate(*told).code == 0
+    assert views == {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}

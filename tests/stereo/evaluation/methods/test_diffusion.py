@@ -1,4 +1,4 @@
-"""Methods that run Stable Diffusion, on a tiny network of random weights; disparity sources."""
+"""Methods that run Stable Diffusion, on a tiny network of random weights."""
 
 from dataclasses import replace
 from typing import Any
@@ -10,20 +10,14 @@ import torch
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
 from stereo import pipelines
-from stereo.evaluation.datasets.scene import Scene
-from stereo.evaluation.methods.classical import fill_nearest
 from stereo.evaluation.methods.diffusion import render
 from stereo.evaluation.methods.models import GenerationSettings, Models
-from stereo.evaluation.methods.registry import ablations, make_method, method_options
+from stereo.evaluation.methods.registry import make_method, method_options
 from stereo.evaluation.methods.rendering import RenderingTask
-from stereo.evaluation.sources import disparity_for, search_scale
 from stereo.method.schedule import latent_shift
-from stereo.options import preset
 from stereo.pair import StereoPair
-from stereo.pixels.holes import stretch_background
 from stereo.pixels.warp import warp_right
 from tests.stereo.conftest import tiny_config
-from tests.stereo.evaluation.conftest import views
 
 STEPS = GenerationSettings(steps=12, inner_steps=1, guidance_scale=2.0)
 
@@ -119,62 +113,3 @@ def test_metric_disparity_survives_the_methods_own_scaling(
     assert cells[0, 0] == 0
     cells[0, 0] = -1
     assert set(np.unique(cells[:2])) == {-1} and cells.min() == -3
-
-
-@pytest.mark.parametrize(
-    ("name", "part", "off"),
-    [
-        ("paper", "shift", {"scale_percent": 0.0}),
-        ("paper", "masking", {"masked_denoising": False}),
-        ("paper", "attention", {"shared_attention": False}),
-        ("paper", "noise", {"deblur": False}),
-        ("best", "fusion", {"fusion": False}),
-        ("best", "direct-inversion", {"inversion": "null-text"}),
-        ("best", "denoising", {"guided_start": 1.0}),
-        ("best", "weighing", {"weighed_holes": False}),
-        ("best", "renoising", {"renoised_cells": False}),
-        ("best", "whole-cells", {"rounding": "subpixel"}),
-    ],
-)
-def test_an_ablation_lacks_what_its_name_says(name: str, part: str, off: dict) -> None:
-    assert method_options(f"{name}-without-{part}") == preset(name, **off) != preset(name)
-    assert f"{name}-without-{part}" in ablations(name)
-
-
-def test_fills_by_hand() -> None:
-    row = np.array([[[1], [0], [0], [0], [5], [0]]], np.uint8)
-    valid = np.array([[True, False, False, False, True, False]])
-    assert stretch_background(row, valid)[0, :, 0].tolist() == [1, 5, 5, 5, 5, 5]
-    nearest = fill_nearest(row, valid)[0, :, 0].tolist()
-    assert nearest[:2] == [1, 1] and nearest[3:] == [5, 5, 5]
-
-
-def scene(shift: int) -> Scene:
-    left, right = views(3, shift=shift)
-    return Scene("s", left, right)
-
-
-def test_pseudo_disparity_is_that_of_the_pair() -> None:
-    found = disparity_for(scene(8), "pseudo")
-    assert np.isfinite(found).all() and np.median(found) == 8
-
-
-def test_searched_scale_fits_the_real_pair() -> None:
-    near = np.ones((72, 96), np.float32)
-    near[0, 0] = 0
-    found = search_scale(scene(12), near) * 0.25 * 96
-    assert found == pytest.approx(12, rel=0.05)
-
-
-def test_sources_say_what_is_missing() -> None:
-    left, _ = views(0)
-    alone = Scene("x", left)
-    with pytest.raises(ValueError, match="scene x has no truth; use --disparity pseudo"):
-        disparity_for(alone, "true")
-    with pytest.raises(ValueError, match="scene x has no right view, 'pseudo' needs one"):
-        disparity_for(alone, "pseudo")
-    with pytest.raises(ValueError, match="needs a monocular model"):
-        disparity_for(alone, "mono")
-    ramp = np.tile(np.arange(96.0), (72, 1))
-    found = disparity_for(alone, "mono", lambda image: ramp)
-    assert found.max() == pytest.approx(0.08 * 96) and found.min() == 0
