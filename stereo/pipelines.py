@@ -29,13 +29,7 @@ from stereo.method.denoise import denoise_left
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import OnStep, start_run
 from stereo.method.schedule import shift_schedule
-from stereo.options import (
-    NullTextOptions,
-    SamplingOptions,
-    StereoOptions,
-    preset,
-    settings_of,
-)
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
 from stereo.pair import StereoPair
 from stereo.pairs import LeftView, Work, stereo_pairs
 from stereo.pixels.codec import (
@@ -111,7 +105,7 @@ def text_to_stereo(
     maps = (
         disparity_of_tensor(depth_model, decoded, preprocessing=preprocessing_of(options, "text"))
         if disparity is None
-        else _stacked([disparity] * sampling.samples, model.device)
+        else stack_maps([disparity] * sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
     work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
@@ -165,7 +159,7 @@ def depth_to_stereo(
         if disparity is None
         else fit_map(frame, disparity, image, options)
     )
-    maps = _stacked([disparity] * sampling.samples, model.device)
+    maps = stack_maps([disparity] * sampling.samples, model.device)
     size = latent_size(model, *size_px)
     depth = _view_depths(maps, size, options)
     conditioning = embed_prompts(model, prompt, negative_prompt, sampling, depth)
@@ -278,7 +272,7 @@ def images_to_stereo(
     work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
     has_own_map = [disparity is not None for disparity in own_maps]
     pictures = np.stack(images) if options.fusion else None
-    left = LeftView(branch, _stacked(maps, model.device), has_own_map, None, pictures, clean)
+    left = LeftView(branch, stack_maps(maps, model.device), has_own_map, None, pictures, clean)
     # The settings of each pair make it again alone.
     return [
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
@@ -296,7 +290,7 @@ def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) ->
     return depth_conditions(relative, latent_shift(cells, options), options)
 
 
-def _stacked(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
+def stack_maps(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
     """Turn maps (H, W) into (n, H, W) float32 on the device."""
     stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
     return torch.stack(stack).to(device)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.method.attention import share_attention
 from stereo.method.denoise import LeftBranch, denoise
 from stereo.method.inversion import ddim_inversion, null_text_inversion
@@ -68,13 +69,37 @@ def with_noise(
     run: Run, seeds: Sequence[int], size: tuple[int, int], options: StereoOptions, task: Task
 ) -> tuple[Run, Noise]:
     """Return the run with the noise that eta > 0 adds, and all noise of its latents (h, w)."""
-    channels = run.sampler.model.channels
-    if options.published_bookkeeping:
-        shape = (len(seeds), channels, *size)
-        noise = published_noise(run, shape, seeds[0], options, task)
-    else:
-        noise = SampleNoise(seeds, (channels, *size))
+    noise = make_noise(run.sampler.model, run.total, seeds, size, options, task)
     return replace(run, hooks=replace(run.hooks, step_noise=noise.step)), noise
+
+
+def make_noise(
+    model: LatentDiffusion,
+    total: int,
+    seeds: Sequence[int],
+    size: tuple[int, int],
+    options: StereoOptions,
+    task: Task,
+) -> Noise:
+    """Return the noise of a run of `total` steps with latents (h, w): each sample's or published.
+
+    In the published order, a prompt's run denoises one view first. The depth workflow encodes its
+    picture, for nothing but its size, and draws from the posterior on the CPU, whatever the
+    device. A photo's run, which the published script does not seed, needs noise for its holes only.
+    """
+    if not options.published_bookkeeping:
+        return SampleNoise(seeds, (model.channels, *size))
+    start_at = int(task == "depth" and model.device.type == "cpu")
+    alone = {"text": 1 + total, "depth": start_at + 1, "image": 0}[task]
+    return PublishedNoise(
+        seeds[0],
+        (len(seeds), model.channels, *size),
+        model.device,
+        start_at,
+        alone,
+        shift_schedule(total, options).shift,
+        options.deblur,
+    )
 
 
 def record_after(total: int, options: StereoOptions) -> int | None:
@@ -105,22 +130,6 @@ def invert_photo(
     run = replace(run, conditioning=replace(run.conditioning, unconditional=tuned.embeddings))
     stop = None if options.fusion else shift_schedule(run.total, options).shift + 1
     return run, LeftBranch(trajectory[-1], tuned.path[:stop])
-
-
-def published_noise(
-    run: Run, shape: tuple[int, int, int, int], seed: int, options: StereoOptions, task: Task
-) -> PublishedNoise:
-    """Return the noise of a run with latents of `shape` (n, C, h, w).
-
-    A prompt's run denoises one view first. The depth workflow encodes its picture, for nothing but
-    its size, and draws from the posterior on the CPU, whatever the device. A photo's run, which
-    the published script does not seed, needs noise for its holes only.
-    """
-    device = run.sampler.model.device
-    start_at = int(task == "depth" and device.type == "cpu")
-    alone = {"text": 1 + run.total, "depth": start_at + 1, "image": 0}[task]
-    shift_step = shift_schedule(run.total, options).shift
-    return PublishedNoise(seed, shape, device, start_at, alone, shift_step, options.deblur)
 
 
 def published_trunk(run: Run, start: Tensor, options: StereoOptions) -> LeftBranch:

@@ -30,6 +30,8 @@ NPY_DAMAGE = (
     zipfile.BadZipFile,
 )
 ASPECT_TOLERANCE = 0.01
+# In the wrong byte order most floats are far outside of this.
+PLAUSIBLE = (1e-4, 1e5)
 
 
 @torch.no_grad()
@@ -130,7 +132,7 @@ def read_disparity(
     """
     path = Path(path)
     check_file(path, what="disparity")
-    readers = {".npy": _read_npy, ".pfm": _read_pfm}
+    readers = {".npy": read_npy, ".pfm": read_pfm}
     values = readers.get(path.suffix.lower(), _read_picture)(path)
     values = _single_channel(values, path)
     values = _invert_depth(values, path) if is_depth else values
@@ -142,7 +144,14 @@ def read_disparity(
     return _resized(values, path, size_px)
 
 
-def _read_npy(path: Path) -> np.ndarray:
+def read_npy(path: Path) -> np.ndarray:
+    """Read an array of numbers, of any shape.
+
+    Raises:
+        ValueError: when it is damaged or holds something else.
+        OSError: when it cannot be read.
+    """
+    check_file(path, what="disparity")
     try:
         values = np.load(path, allow_pickle=False)
     except NPY_DAMAGE as error:
@@ -160,21 +169,46 @@ def _read_picture(path: Path) -> np.ndarray:
     return np.asarray(image.convert("L") if image.mode == "LA" else image)
 
 
-def _read_pfm(path: Path) -> np.ndarray:
-    """Read a portable float map: rows stored bottom to top, byte order in the scale's sign."""
+def read_pfm(path: Path) -> np.ndarray:
+    """Read a portable float map, (H, W) float32 or, in colour, (H, W, 3).
+
+    Rows are stored bottom to top, the byte order in the scale's sign.
+
+    Raises:
+        ValueError: when it is cut, no such map, or stored in the other byte order.
+        OSError: when it cannot be read.
+    """
+    check_file(path, what="disparity")
     with path.open("rb") as file:
-        kind = file.readline(80).strip()
-        fields = (file.readline(80) + b" " + file.readline(80)).split()
+        kind, size, scale = (file.readline(80).strip() for _ in range(3))
         body = file.read()
-    channels = {b"Pf": 1, b"PF": 3}.get(kind)
     try:
-        width, height, scale = int(fields[0]), int(fields[1]), float(fields[2])
-        if min(width, height) < 1:
-            raise ValueError(f"{width}x{height} pixels")
-        values = np.frombuffer(body, "<f4" if scale < 0 else ">f4", width * height * channels)
-        return values.reshape(height, width, channels)[::-1]
-    except (IndexError, ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"disparity {path} is no complete PFM file") from error
+        channels = {b"Pf": 1, b"PF": 3}[kind]
+        width, height = (int(number) for number in size.split())
+        order, swapped = ("<f4", ">f4") if float(scale) < 0 else (">f4", "<f4")
+    except (KeyError, ValueError) as error:
+        raise ValueError(f"disparity: {path} has no PFM header") from error
+    expected = width * height * channels * 4
+    if min(width, height) < 1 or len(body) != expected:
+        raise ValueError(
+            f"disparity: {path} is truncated or too long: {len(body)} bytes of pixels, expected "
+            f"{expected} for {width}x{height}"
+        )
+    values = np.frombuffer(body, order)
+    if not _is_plausible(values) and _is_plausible(np.frombuffer(body, swapped)):
+        raise ValueError(
+            f"disparity: {path} holds no pixels as its header says (scale {float(scale):g}), but "
+            "does in the other byte order; expected scale -1 for little-endian floats, 1 for big"
+        )
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return values.reshape(shape)[::-1].astype(np.float32)
+
+
+def _is_plausible(values: np.ndarray) -> bool:
+    """Tell whether most values are of a size that disparity in pixels or network units has."""
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    low, high = PLAUSIBLE
+    return not sizes.size or bool(np.mean((sizes > low) & (sizes < high)) > 0.9)
 
 
 def _single_channel(values: np.ndarray, path: Path) -> np.ndarray:

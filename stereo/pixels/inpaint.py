@@ -79,6 +79,7 @@ def inpaint(
     guide: Guide,
     first: int,
     *,
+    start: Tensor | None = None,
     renoised: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Denoise right latents from step `first` on, attending to the left branch.
@@ -88,6 +89,7 @@ def inpaint(
         branch: `latents[i]` are the left latents after step i; None: no attention edit.
         guide: what is known.
         first: the first step.
+        start: latents (n, C, h, w) before it; None takes the guide's.
         renoised: set the known cells to what is known, at every step.
 
     Returns:
@@ -100,7 +102,8 @@ def inpaint(
     def unchanged(index: int, right: Tensor) -> Tensor:
         return right
 
-    right, first_prediction = guide.at(run.alpha_before(first)), None
+    right = guide.at(run.alpha_before(first)) if start is None else start
+    first_prediction = None
     for step in denoise(
         run,
         right,

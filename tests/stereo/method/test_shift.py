@@ -5,26 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
 
 from stereo.depth.parallax import normalise, relative_cells
 from stereo.method.latent_shift import latent_shift
 from stereo.method.shift import fill_with_background, round_cells, shift
 from stereo.options import preset
-
-
-def loop_shift(view: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
-    """Shift cell by cell; of several sources for one target the furthest travelled wins."""
-    shifted, valid = torch.zeros_like(view), torch.zeros_like(view[:, :1], dtype=torch.bool)
-    batch, _, height, width = view.shape
-    for b in range(batch):
-        for y in range(height):
-            for x in sorted(range(width), key=lambda c: abs(int(offset[b, y, c]))):
-                target = x + int(offset[b, y, x])
-                if 0 <= target < width:
-                    shifted[b, :, y, target] = view[b, :, y, x]
-                    valid[b, 0, y, target] = True
-    return shifted, valid
+from tests.oracles import loop_shift
 
 
 @pytest.mark.parametrize("index", range(18))

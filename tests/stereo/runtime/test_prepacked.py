@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ldm.modules.diffusionmodules.model import Upsample
-from stereo.runtime.prepacked import (
-    PackedConv2d,
-    PackedLinear,
-    PackedUpsample,
-    is_packed,
-    pack,
-)
+from stereo.runtime.prepacked import PackedConv2d, PackedLinear, PackedUpsample, is_packed, pack
 
 PACKED_LAYERS = (0, 2, 3)  # of the network below
 
