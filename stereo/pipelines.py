@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from stereo.depth.disparity import disparity_of_tensor, predict_disparity
-from stereo.depth.parallax import settle_strength
 from stereo.finish import Work, fused_pairs, shifted_pairs
 from stereo.frame import (
     check_depth_model,
@@ -81,7 +80,6 @@ def text_to_stereo(
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
     size = latent_size(model, *size_px)
-    options = settle_strength(options, width_px=size_px[1], cells=size[1])
     start = seeded_noise(sampling.seeds, (model.channels, *size))
     conditioning = prompts(model, prompt, negative_prompt, sampling)
     run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
@@ -134,7 +132,6 @@ def depth_to_stereo(
     sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options)
     size = latent_size(model, *frame.size_px[::-1])
-    options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
     near_map = (
         predict_disparity(model.depth_model.model, frame.image(image))
         if disparity is None
@@ -248,12 +245,6 @@ def images_to_stereo(
     sampling = with_guidance(sampling, model, "image")
     frame = fit_to_model(model, images[0], sampling, options)
     photos = [frame.image(image) for image in images]
-    height_px, width_px = photos[0].shape[:2]
-    options = settle_strength(
-        options,
-        width_px=images[0].shape[1] if options.fusion else width_px,
-        cells=latent_size(model, height_px, width_px)[1],
-    )
     maps = [
         photo_disparity(depth_model, image, frame, disparity, options)
         for image, disparity in zip(images, given, strict=True)

@@ -1,16 +1,18 @@
-"""What the scripts share: a parser with one-line errors, exit codes, logging."""
+"""What every command does alike: a parser with one-line errors, exit codes, logging."""
 
 import argparse
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
-from stereo.cli.types import given_path
+from stereo.cli.interrupt import INTERRUPTED, at_work
+from stereo.cli.types import path_of
 
-BAD_INPUT, INTERRUPTED, SOME_FAILED = 2, 130, 1
+BAD_INPUT, SOME_FAILED = 2, 1
 LOGGERS = ("stereo", "ldm", "dpt")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 STILL_TOO_LARGE = (
@@ -26,7 +28,7 @@ class OneLineParser(argparse.ArgumentParser):
         super().__init__(
             description=description, formatter_class=DefaultsFormatter, allow_abbrev=False
         )
-        self.register("type", Path, given_path)
+        self.register("type", Path, path_of)
 
     def error(self, message: str) -> NoReturn:
         """Write one line and exit with code 2."""
@@ -49,8 +51,11 @@ def run(main: Callable[[Sequence[str] | None], int]) -> int:
 
     2 for bad input and full disks, 130 for Ctrl-C; a traceback only with -v.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
     try:
-        return main(None)
+        with at_work():
+            return main(None)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except (ValueError, OSError, MemoryError) as error:

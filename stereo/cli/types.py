@@ -1,14 +1,14 @@
-"""How the scripts' options are parsed and checked; nothing here imports torch."""
+"""How the values of the command line are parsed and checked."""
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-SIZE_MULTIPLE_PX = 64
-MAX_SIDE_PX = 8192
+from stereo.options import MAX_SIDE_PX, SIZE_MULTIPLE_PX
 
 
-def given_path(text: str) -> Path:
+def path_of(text: str) -> Path:
     """Parse a path; an empty one is an unset variable of the shell's, not the working folder."""
     if not text:
         raise argparse.ArgumentTypeError("got '', expected a path")
@@ -23,6 +23,14 @@ def whole_number(text: str) -> int:
     return value
 
 
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    value = number_or()(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text}, expected more than 0")
+    return value
+
+
 def size_px(text: str) -> int:
     """Parse a picture's side."""
     value = _integer(text)
@@ -31,6 +39,21 @@ def size_px(text: str) -> int:
             f"got {text}, expected a multiple of {SIZE_MULTIPLE_PX}, at most {MAX_SIDE_PX}"
         )
     return value
+
+
+def number_or(*words: str) -> Callable[[str], float | str]:
+    """Return a parser of numbers that also takes some words."""
+
+    def parse(text: str) -> float | str:
+        if text in words:
+            return text
+        try:
+            return float(text)
+        except ValueError as error:
+            expected = ", or ".join(("a number", *words))
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from error
+
+    return parse
 
 
 def check_writable(folder: Path, argument: str) -> None:

@@ -17,33 +17,13 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from stereo.method.conditioning import Conditioning
 from stereo.method.denoise import Denoiser, LeftBranch, OnStep, StepReport
 from stereo.method.schedule import trunk_steps
-from stereo.options import StereoOptions
+from stereo.options import NullTextOptions, StereoOptions
 from stereo.runtime.prepacked import repack
 from stereo.runtime.step_cache import unchanging
 
 LEARNING_RATE = 1e-2
 EARLY_STOP_SLOPE = 2e-5
 PUBLISHED_STEPS = 50
-
-
-@dataclass(frozen=True)
-class NullTextOptions:
-    """Settings of the optimisation; the defaults are the published ones.
-
-    Attributes:
-        inner_steps: at most so many Adam steps for each denoising step.
-        epsilon: stop when the loss is below `epsilon + step * 2e-5`.
-        scale_with_steps: let the learning rate and that threshold, which count the published 50
-            steps, run the same course in any number of steps.
-    """
-
-    inner_steps: int = 10
-    epsilon: float = 1e-5
-    scale_with_steps: bool = True
-
-    def __post_init__(self) -> None:
-        if self.inner_steps < 1:
-            raise ValueError(f"inner_steps: got {self.inner_steps}, expected 1 or more")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.comfort.complete import shifted_ranges
+from stereo.finish import shifted_ranges
 from stereo.comfort.limits import (
     EYES_APART_CM,
     MAX_STRENGTH_PERCENT,
