@@ -133,7 +133,8 @@ def complete(pair: StereoPair, reached: Range, options: StereoOptions) -> Stereo
     if options.eye == "left":
         pair = replace(pair, left=pair.right, right=pair.left)
     if options.eye == "left" or options.shift_both:
-        pair = replace(pair, disparity=_unit(left_px, reached))
+        unit = {"disparity": left_px, "right_disparity": right_px}
+        pair = replace(pair, **{name: _unit(px, reached) for name, px in unit.items()})
     settings = {
         **pair.settings,
         "disparity_range_px": [round(end, 4) + 0.0 for end in reached],

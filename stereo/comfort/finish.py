@@ -20,13 +20,20 @@ def with_comfort(pair: StereoPair, comfort: ComfortOptions) -> StereoPair:
     """Return a pair with its comfort in the settings, and with `mask_window` its strips.
 
     Args:
-        pair: with the left view's disparity, and in its settings the pixels that disparity 0 and
-            1 stand for (`disparity_range_px`).
+        pair: its settings have the pixels that disparity 0 and 1 stand for, `disparity_range_px`;
+            without them it comes back as it is.
         comfort: the display and the rule to judge by.
     """
+    if "disparity_range_px" not in pair.settings:
+        return pair  # of other software, say: nobody knows
     far_px, near_px = pair.settings["disparity_range_px"]
-    left_px = (far_px + pair.disparity * (near_px - far_px)).astype(np.float32)
-    masks = window_violations(left_px, own_disparity(left_px, of="right"))
+    left_px, right_px = (
+        unit if unit is None else (far_px + unit * (near_px - far_px)).astype(np.float32)
+        for unit in (pair.disparity, pair.right_disparity)
+    )
+    if right_px is None:
+        right_px = own_disparity(left_px, of="right")
+    masks = window_violations(left_px, right_px)
     far, near = (end / pair.left.shape[1] * 100 for end in (far_px, near_px))
     report = comfort_report((far, near), violation_share(masks), comfort.rule, comfort)
     settings = {**pair.settings, **asdict(comfort), "comfort_report": report}
