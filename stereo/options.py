@@ -9,6 +9,7 @@ Direction = Literal["uni", "bi"]
 Rounding = Literal["truncate", "nearest", "subpixel"]
 Normalisation = Literal["image", "batch"]
 Eye = Literal["left", "right"]
+MapKind = Literal["near-bright", "far-bright", "depth", "disparity_px"]
 
 
 def option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:

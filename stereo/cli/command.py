@@ -14,7 +14,6 @@ from stereo.cli.types import path_of
 
 BAD_INPUT, SOME_FAILED = 2, 1
 LOGGERS = ("stereo", "ldm", "dpt")
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 STILL_TOO_LARGE = (
     "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "
     "fewer --n_samples, a smaller --H and --W"
@@ -61,7 +60,9 @@ def run(main: Callable[[Sequence[str] | None], int]) -> int:
     except (ValueError, OSError, MemoryError) as error:
         return _fail(one_line(error), BAD_INPUT)
     except RuntimeError as error:
-        if not any(words in str(error) for words in OUT_OF_MEMORY):
+        from stereo.runtime.memory import is_out_of_memory  # torch is there: it raised this
+
+        if not is_out_of_memory(error):
             raise
         return _fail(STILL_TOO_LARGE, BAD_INPUT)
 

@@ -1,15 +1,14 @@
 """What the scripts read: prompts, and pictures with the user's disparity maps."""
 
-import glob
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stereo.images import list_images, read_image
+from stereo.images import list_images, matches, read_image
 
-MAP_SUFFIXES = (".npy", ".pfm", ".png", ".tif", ".tiff", ".jpg")
+EMBEDDED = Path("embedded")
 PICTURE_OPTIONS = {"depth": "init_img", "image": "img_path"}
 
 
@@ -50,11 +49,11 @@ def list_pictures(args: Namespace, argument: str) -> list[Path]:
     given = getattr(args, argument)
     try:
         paths = list_images(given)
-        alone = read_image(paths[0]) if len(paths) == 1 else None
+        alone = _read_image(paths[0], args) if len(paths) == 1 else None
     except (FileNotFoundError, ValueError) as error:
         raise type(error)(f"{argument}: {error}") from error
     if alone is not None:
-        _read_map(args, (alone.shape[1], alone.shape[0]), paths[0].stem)
+        _read_map(args, (alone.shape[1], alone.shape[0]), paths[0])
     if not given.is_file() and args.outdir.resolve() in {path.resolve().parent for path in paths}:
         raise ValueError(
             f"outdir: got {args.outdir}, where the pictures lie, expected another folder, as "
@@ -70,9 +69,9 @@ def read_picture(path: Path, args: Namespace) -> Item:
         ValueError: when either cannot be used.
         OSError: when either cannot be read.
     """
-    image = read_image(path)
-    disparity = _read_map(args, (image.shape[1], image.shape[0]), path.stem)
-    return Item(path.name, path, image, _find_map(args, path.stem), disparity)
+    image = _read_image(path, args)
+    disparity = _read_map(args, (image.shape[1], image.shape[0]), path)
+    return Item(path.name, path, image, _find_map(args, path), disparity)
 
 
 def read_prompt(prompt: str, args: Namespace, *, size_px: tuple[int, int]) -> Item:
@@ -81,29 +80,38 @@ def read_prompt(prompt: str, args: Namespace, *, size_px: tuple[int, int]) -> It
     return Item(prompt, map_path=_find_map(args, None), disparity=disparity)
 
 
-def _read_map(args: Namespace, size_px: tuple[int, int], name: str | None) -> np.ndarray | None:
-    path = _find_map(args, name)
+def _read_image(path: Path, args: Namespace) -> np.ndarray:
+    return read_image(path, max_megapixels=args.max_megapixels)
+
+
+def _read_map(args: Namespace, size_px: tuple[int, int], picture: Path | None) -> np.ndarray | None:
+    path = _find_map(args, picture)
     if path is None:
         return None
-    from stereo.depth.disparity import read_disparity  # needs torch
+    from stereo.depth.maps import read_disparity  # needs torch
 
     return read_disparity(
-        path, size_px=size_px, is_depth=args.depth, may_be_flat=args.metric_disparity
+        path,
+        kind=args.map or "near-bright",
+        size_px=size_px,
+        max_megapixels=args.max_megapixels,
     )
 
 
-def _find_map(args: Namespace, name: str | None) -> Path | None:
-    """Return the map of `--disparity`, or of `name` in that folder; None without the option."""
-    folder = args.disparity
-    if folder is None or not folder.is_dir():
-        return folder
-    if name is None:
-        raise ValueError(f"disparity: {folder} is a folder, expected a file")
-    candidates = [folder / f"{name}{suffix}" for suffix in MAP_SUFFIXES]
-    found = [path for path in candidates if path.is_file()]
-    if not found:
-        raise FileNotFoundError(f"disparity: no map {name}.* in {folder}")
-    return found[0]
+def _find_map(args: Namespace, picture: Path | None) -> Path | None:
+    """Return the map of `--disparity`: a file, one in a folder, or the picture itself."""
+    place = args.disparity
+    if place == EMBEDDED and not place.exists():
+        if picture is None:
+            raise ValueError("disparity: got embedded, expected a file, as there is no picture")
+        return picture
+    if place is None or not place.is_dir():
+        return place
+    if picture is None:
+        raise ValueError(f"disparity: {place} is a folder, expected a file")
+    from stereo.depth.map_files import find_map
+
+    return find_map(place, picture.stem)
 
 
 def read_prompts(args: Namespace) -> list[str]:
@@ -113,6 +121,8 @@ def read_prompts(args: Namespace) -> list[str]:
         ValueError: when the files hold none, or are no text.
         OSError: when there is none, or one cannot be read.
     """
+    for name in ("prompt", "negative_prompt"):
+        check_text(name, getattr(args, name, ""))
     if args.from_file is None:
         return [args.prompt]
     prompts = []
@@ -127,12 +137,19 @@ def read_prompts(args: Namespace) -> list[str]:
     return prompts
 
 
+def check_text(name: str, text: str) -> None:
+    """Raise ValueError for an argument that is not Unicode, as bytes of another encoding."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name}: got {ascii(text)}, expected UTF-8 text") from error
+
+
 def _list_texts(path: Path) -> list[Path]:
     """Return the text files that a file, a folder (its *.txt) or a pattern names, sorted."""
     if path.is_file():
         return [path]
-    pattern = str(path / "*.txt") if path.is_dir() else str(path)
-    texts = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
+    texts = [text for text in matches(path / "*.txt" if path.is_dir() else path) if text.is_file()]
     if not texts:
         kind = "no *.txt in folder" if path.is_dir() else "no such file, folder or pattern:"
         raise FileNotFoundError(f"from-file: {kind} {path}")

@@ -13,7 +13,15 @@ from stereo.cli.command import OneLineParser
 from stereo.cli.fields import add_fields, options_of, typed
 from stereo.comfort.options import ComfortOptions, Rule
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
-from stereo.options import PRESETS, NullTextOptions, SamplingOptions, StereoOptions, option
+from stereo.images import MAX_MEGAPIXELS
+from stereo.options import (
+    PRESETS,
+    MapKind,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    option,
+)
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.
@@ -58,13 +66,17 @@ class MapOptions:
 
     disparity: Path | None = option(
         None,
-        "your own map of the left view, .png .npy .pfm, near = bright; for a folder of pictures a "
-        "folder of maps with their names",
+        "your own map of the left view: a picture, .npy, .npz, .pfm or .exr; for a folder of "
+        "pictures a folder of maps with their names; embedded takes the depth inside HEIC photos",
     )
-    depth: bool = option(False, "that map is metric depth")
-    metric_disparity: bool | None = option(
-        None, "that map is in pixels of the picture, and taken as it is (preset best)"
+    map: MapKind | None = option(
+        None,
+        "what that map stores: relative disparity, its opposite, depth, or disparity in pixels of "
+        "the picture, which is taken as it is (preset best) (default: near-bright)",
     )
+    depth: bool = option(False, "short for --map depth")
+    metric_disparity: bool | None = option(None, "short for --map disparity_px")
+    max_megapixels: float = option(MAX_MEGAPIXELS, "largest picture or map that is read")
 
 
 @dataclass(frozen=True)
@@ -178,11 +190,17 @@ def _add_comfort(parser: ArgumentParser) -> None:
 def parse(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
     """Parse, and refuse options that make no sense together."""
     args = parser.parse_args(arguments)
-    for name in ("depth", "metric_disparity"):
-        if getattr(args, name) and args.disparity is None:
-            parser.error(f"argument --{name}: says what --disparity MAP holds, which is missing")
     if args.depth and args.metric_disparity:
         parser.error("argument --metric_disparity: not with --depth, whose metres are no pixels")
+    flag = "map"
+    for name, kind in (("depth", "depth"), ("metric_disparity", "disparity_px")):
+        if getattr(args, name):
+            if args.map not in (None, kind):
+                parser.error(f"argument --{name}: not with --map {args.map}")
+            args.map, flag = kind, name
+    if args.map and args.disparity is None:
+        parser.error(f"argument --{flag}: says what --disparity MAP holds, which is missing")
+    args.metric_disparity = args.map == "disparity_px" or None
     args.format = [*(args.format or DEFAULT_FORMATS), *(["viewer"] if args.viewer else [])]
     return args
 

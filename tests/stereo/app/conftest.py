@@ -13,10 +13,11 @@ from PIL import Image
 
 from stereo.app.catalogue import list_checkpoints
 from stereo.app.jobs import Desk
-from stereo.app.limits import Limits
 from stereo.app.request import Request
 from stereo.app.results import Shelves
+from stereo.app.settings import Limits
 from stereo.app.store import Loaded, ModelStore
+from stereo.cli.job import Models, StereoJob
 from stereo.pair import StereoPair
 
 
@@ -37,6 +38,7 @@ class Workflow:
     """A stand-in for the pipelines: waits before each step for `step`, reports it, counts."""
 
     steps: int = 4
+    first: int = 0
     free: bool = True
     step: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     entered: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
@@ -45,10 +47,10 @@ class Workflow:
     most_at_once: int = 0
     prompts: list[str] = field(default_factory=list)
 
-    def __call__(self, request: Request, inputs: object, loaded: Loaded, on_step: Callable) -> list:
+    def __call__(self, job: StereoJob, models: Models, on_step: Callable) -> list:
         self.running += 1
         self.most_at_once = max(self.most_at_once, self.running)
-        self.prompts.append(request.prompt)
+        self.prompts.append(job.prompt)
         self.entered.release()
         try:
             for index in range(self.steps):
@@ -66,7 +68,7 @@ class Workflow:
                 )
             if self.error is not None:
                 raise self.error
-            return [make_pair(int(request.seed) + k) for k in range(request.samples)]
+            return [make_pair(self.first + k) for k in range(job.sampling.samples)]
         finally:
             self.running -= 1
 
@@ -75,10 +77,13 @@ class Workflow:
 def workflow(monkeypatch: pytest.MonkeyPatch) -> Workflow:
     """Replace models and workflows."""
     fake = Workflow()
-    model = SimpleNamespace(device="cpu", dtype=torch.float32)
-    loaded = Loaded(model, None, Path("shapes-dpt.safetensors"), np.zeros((5, 3), np.float32))
+    model = SimpleNamespace(
+        device="cpu", dtype=torch.float32, image_size=8, downsample_factor=8, guidance_scale=None
+    )
+    colours = np.zeros((5, 3), np.float32)
+    loaded = Loaded(Models(model), Path("shapes-dpt.safetensors"), colours)
     monkeypatch.setattr(ModelStore, "get", lambda store, task, checkpoint: loaded)
-    monkeypatch.setattr("stereo.app.jobs.make_pairs", fake)
+    monkeypatch.setattr("stereo.app.jobs.run", fake)
     return fake
 
 

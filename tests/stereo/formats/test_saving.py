@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from stereo.formats import DEFAULT_FORMATS, FORMATS, save_grid, save_pair
-from tests.stereo.pairs import (
+from tests.stereo.formats.pairs import (
     SETTINGS,
     noise_pair,
 )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from stereo.app.jobs import Cancelled, Desk
-from stereo.app.line import Line
 from stereo.app.results import Shelves
+from stereo.app.store import model_key
 from stereo.formats import FORMATS, load
 from stereo.pair import StereoPair
-from tests.app.conftest import Workflow, make_pair, make_request
+from tests.stereo.app.conftest import Workflow, make_pair, make_request
 
 PATIENCE_S = 30
 
@@ -29,6 +29,7 @@ def wait_for_end(job: object) -> None:
 
 
 def test_a_job_tells_its_steps_and_saves_all_formats(desk: Desk, workflow: Workflow) -> None:
+    workflow.first = 5
     job = desk.start("ann", make_request(samples=2, seed=5))
     assert list(job.follow())
     results = job.future.result()
@@ -152,11 +153,10 @@ def test_whoever_gives_up_waiting_lets_the_next_one_through(desk: Desk, workflow
     assert workflow.prompts == ["first", "third"]
 
 
-def test_text_and_depth_have_lines_of_their_own(desk: Desk) -> None:
-    text, depth, photo = (make_request(task) for task in ("text", "depth", "image"))
-    lines = [desk.store.line(each.task, each.checkpoint) for each in (text, depth, photo)]
-    assert lines[0] is lines[2]
-    assert lines[0] is not lines[1]
+def test_text_and_depth_have_lines_of_their_own() -> None:
+    requests = (make_request(task) for task in ("text", "depth", "image"))
+    text, depth, photo = (model_key(each.task, each.checkpoint) for each in requests)
+    assert text == photo != depth
 
 
 def test_a_visitor_has_one_job_and_there_are_not_too_many(desk: Desk, workflow: Workflow) -> None:
@@ -203,12 +203,3 @@ def test_folders_cannot_be_guessed(tmp_path: Path) -> None:
     assert ann != bob
     assert shelves.folder("ann") == ann
     assert "ann" not in ann.name and len(ann.name) >= 20
-
-
-def test_a_line_counts_who_is_ahead() -> None:
-    line = Line()
-    with line.place() as first:
-        with line.place() as second, line.place() as third:
-            assert [each.ahead() for each in (first, second, third)] == [0, 1, 2]
-        with line.place() as fourth:
-            assert fourth.ahead() == 1

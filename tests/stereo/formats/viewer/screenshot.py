@@ -1,6 +1,6 @@
 """Photograph the viewer for the documentation; the pair is rendered, not generated.
 
-Usage: python -m tests.viewer.screenshot [FILE]
+Usage: python -m tests.stereo.formats.viewer.screenshot [FILE]
 """
 
 import sys
@@ -13,7 +13,7 @@ from torch import Tensor
 from shapes.world.shapes import render_scenes
 from stereo.formats.viewer import viewer_page
 from stereo.pair import StereoPair
-from tests.viewer.chromium import Viewer, open_browser
+from tests.stereo.formats.viewer.chromium import Viewer, open_browser
 
 SEED, SIZE_PX = 11, 512
 POINTER = (0.12, 0.7)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stereo import save_pair
-from tests.stereo.pairs import noise_pair
+from tests.stereo.formats.pairs import noise_pair
 
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool is not installed")

@@ -17,7 +17,7 @@ from stereo.formats import DEFAULT_FORMATS, FORMATS, load, read_settings, save_p
 from stereo.formats.viewer import read_page, viewer_page
 from stereo.formats.viewer.page import GLASSES
 from tests.scripts.conftest import ROOT, script
-from tests.viewer.conftest import make_pair
+from tests.stereo.formats.viewer.conftest import make_pair
 
 EVIL = "</script><script>alert(1)</script> \" onload='x' &lt; <!-- 猫\u2028"
 MODES = (

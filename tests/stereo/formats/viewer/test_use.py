@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.viewer.chromium import Viewer
-from tests.viewer.conftest import Opener, make_pair
-from tests.viewer.test_page import EVIL, MODES
+from tests.stereo.formats.viewer.chromium import Viewer
+from tests.stereo.formats.viewer.conftest import Opener, make_pair
+from tests.stereo.formats.viewer.test_page import EVIL, MODES
 
 # Every text in sight whose contrast with what is behind it is below WCAG AA.
 FAINT = """() => {

@@ -9,7 +9,7 @@ import torch
 from stereo.app.preview import PairPreview, draw_latents, fit_colours
 from stereo.images import Fit, read_image
 from stereo.method.latents import encode
-from tests.app.test_inputs import ROOT
+from tests.stereo.app.test_inputs import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from stereo.formats.metadata import from_text
 from stereo.formats.png import encode_png
 from stereo.formats.wiggle import view_between
 from stereo.pair import StereoPair
-from tests.stereo.pairs import (
+from tests.stereo.formats.pairs import (
     SETTINGS,
     middle_column,
     moving_pair,

@@ -1,6 +1,7 @@
 """The page in headless Chromium with the embedded model: upload to download, faults, cancelling.
 
-`STEREO_APP_SCREENSHOT=docs/app.png pytest -m slow tests/app/test_browser.py` renews the picture.
+`STEREO_APP_SCREENSHOT=docs/app.png pytest -m slow tests/stereo/app/test_browser.py` renews the
+picture.
 """
 
 import json
@@ -17,8 +18,8 @@ import pytest
 from PIL import Image
 
 from stereo.formats import load, read_settings
-from tests.app.serving import ROOT, Served, Visitor, serve, visit
-from tests.viewer.chromium import NoBrowserError, open_browser
+from tests.stereo.app.serving import ROOT, Served, Visitor, serve, visit
+from tests.stereo.formats.viewer.chromium import NoBrowserError, open_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

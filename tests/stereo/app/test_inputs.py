@@ -2,6 +2,7 @@
 
 import importlib.util
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from PIL import Image
 
 from stereo.app.catalogue import EMBEDDED_NAME, list_checkpoints, pick_checkpoint
-from stereo.app.limits import MAX_STEPS, WORKING_PIXELS, Limits
+from stereo.app.settings import MAX_STEPS, WORKING_PIXELS, Limits
 from stereo.app.uploads import read_map, read_picture
-from stereo.cli.batch import Batch
-from stereo.cli.options import sampling_rounds, stereo_options
-from tests.app.conftest import make_request
+from stereo.cli.fields import options_of
+from stereo.cli.finished import item_seed
+from stereo.cli.options import stereo_options
+from stereo.options import SamplingOptions
+from tests.stereo.app.conftest import make_request
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LIMITS = Limits()
 
 
@@ -38,9 +41,9 @@ def test_too_many_pixels_are_refused_undecoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("1", (5000, 4000)).save(tmp_path / "bomb.png")
-    monkeypatch.setattr("stereo.app.uploads.read_image", lambda path: pytest.fail("decoded"))
-    with pytest.raises(ValueError, match="bomb.png has 5000 × 4000 pixels, expected at most 19"):
-        read_picture(tmp_path / "bomb.png", Limits(megapixels=19))
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="bomb.png .* 5000 x 4000 pixels, expected at most 19"):
+        read_picture(tmp_path / "bomb.png", Limits(max_megapixels=19))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken"])
@@ -57,7 +60,7 @@ def test_a_map_must_fit_the_picture(tmp_path: Path) -> None:
     fitting = read_map(tmp_path / "near.npy", LIMITS, size_px=(64, 48))
     assert fitting.shape == (48, 64)
     assert fitting[0, 0] < fitting[-1, -1]
-    turned = read_map(tmp_path / "near.npy", LIMITS, size_px=None, is_depth=True)
+    turned = read_map(tmp_path / "near.npy", LIMITS, size_px=None, kind="depth")
     assert turned[0, 1] > turned[-1, -1]
     with pytest.raises(ValueError, match="near.npy is 4x3 px, the image 50x50") as caught:
         read_map(tmp_path / "near.npy", LIMITS, size_px=(50, 50))
@@ -114,7 +117,7 @@ def test_the_command_asks_for_the_same(task: str) -> None:
         prompt='it\'s a "sphere"',
         picture=None if task == "text" else Path("/upload/cat photo.png"),
         own_map=Path("/upload/map.npy"),
-        is_depth=True,
+        map_kind="depth",
         preset="paper",
         scale_percent=5.5,
         guidance_scale=2.5,
@@ -127,12 +130,11 @@ def test_the_command_asks_for_the_same(task: str) -> None:
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     args = script.parse(words[2:])
-    assert stereo_options(args) == request.options()
+    job, sampling = request.job(), options_of(SamplingOptions, args)
+    assert stereo_options(args) == job.options and sampling == request.sampling()
     # The scripts give every picture and prompt a seed of its own, so the page has to.
-    batch = Batch(args, stereo_options(args), files=())
     name = request.prompt if task == "text" else "cat photo.png"
-    (todo,) = batch.todo(name, list(sampling_rounds(args)), {})
-    assert todo.sampling == request.sampling()
-    assert (args.prompt, args.disparity, args.depth) == (request.prompt, Path("map.npy"), True)
+    assert job.sampling == replace(sampling, seed=item_seed(sampling.seed, name))
+    assert (args.prompt, args.disparity, args.map) == (request.prompt, Path("map.npy"), "depth")
     if task == "image":
         assert args.inner_steps == request.inner_steps

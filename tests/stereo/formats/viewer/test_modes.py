@@ -10,8 +10,8 @@ from stereo.formats.anaglyph import anaglyph
 from stereo.formats.viewer.page import GLASSES
 from stereo.formats.wiggle import view_between, wiggle_frames
 from stereo.pair import StereoPair
-from tests.viewer.chromium import decode
-from tests.viewer.conftest import NEAR_PX, WIDTH, Opener, make_pair
+from tests.stereo.formats.viewer.chromium import decode
+from tests.stereo.formats.viewer.conftest import NEAR_PX, WIDTH, Opener, make_pair
 
 HOLE_COLOUR, HOLE_SHARE = np.array([255, 0, 170]), 0.6
 # Collects, while the wiggle plays, every picture that the canvas shows.

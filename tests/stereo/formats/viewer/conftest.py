@@ -9,7 +9,7 @@ import pytest
 
 from stereo.formats.viewer import viewer_page
 from stereo.pair import StereoPair
-from tests.viewer.chromium import NoBrowserError, Viewer, open_browser
+from tests.stereo.formats.viewer.chromium import NoBrowserError, Viewer, open_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

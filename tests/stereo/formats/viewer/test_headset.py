@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stereo.pair import StereoPair
-from tests.viewer.chromium import decode
-from tests.viewer.conftest import Opener, make_pair
+from tests.stereo.formats.viewer.chromium import decode
+from tests.stereo.formats.viewer.conftest import Opener, make_pair
 
 STAND_IN = """
 const size = 64;
