@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from stereo.formats.viewer import viewer_page
+from stereo.formats.viewer.page import viewer_page
 from stereo.pair import StereoPair
 from tests.stereo.formats.viewer.chromium import NoBrowserError, Viewer, open_browser
 

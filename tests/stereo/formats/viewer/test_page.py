@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stereo.formats import DEFAULT_FORMATS, FORMATS, load, read_settings, save_pair
-from stereo.formats.viewer import read_page, viewer_page
-from stereo.formats.viewer.page import GLASSES
+from stereo.formats.viewer.page import GLASSES, viewer_page
+from stereo.formats.viewer.reading import read_page
 from tests.scripts.conftest import ROOT, script
 from tests.stereo.formats.viewer.conftest import make_pair
 

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from stereo.cli.job import Models, StereoJob, run
+from stereo.comfort.options import ComfortOptions
 from stereo.comfort.window import own_disparity, violation_share, window_strips, window_violations
 from stereo.formats.wiggle import shift_to_right_px
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
-from stereo.pipelines import image_to_stereo, text_to_stereo
+from stereo.pipelines import text_to_stereo
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 SQUARE = (slice(20, 50), slice(30, 60))
@@ -34,11 +36,16 @@ def moved(view: np.ndarray, by_px: int) -> np.ndarray:
 
 @pytest.fixture
 def best_pair(tiny_model, tiny_dpt, photo):
-    def make(near: np.ndarray, **changes) -> StereoPair:
-        options = preset("best", metric_disparity=True, **changes)
-        return image_to_stereo(
-            tiny_model, tiny_dpt, photo, options=options, sampling=FEW, disparity=near
-        )[0]
+    def make(near: np.ndarray, *, mask_window: bool = False, **changes) -> StereoPair:
+        job = StereoJob(
+            "image",
+            pictures=[photo],
+            disparities=[near],
+            options=preset("best", metric_disparity=True, **changes),
+            sampling=FEW,
+            comfort=ComfortOptions(mask_window=mask_window),
+        )
+        return run(job, Models(tiny_model, tiny_dpt))[0]
 
     return make
 
@@ -112,15 +119,16 @@ def test_view_that_is_not_made_is_the_same_for_either_eye(tiny_model, tiny_dpt):
 def test_range_is_what_whole_cells_really_moved(tiny_model, tiny_dpt):
     near = np.linspace(0, 1, 64, dtype=np.float32) * np.ones((64, 1), np.float32)
 
-    def reached(**changes) -> list[float]:
-        (pair,) = text_to_stereo(
-            tiny_model,
-            tiny_dpt,
+    def reached(*, max_disparity_px: float | None = None, **changes) -> list[float]:
+        job = StereoJob(
+            "text",
             "x",
+            disparities=[near],
             options=preset("paper", **changes),
             sampling=FEW,
-            disparity=near,
+            comfort=ComfortOptions(max_disparity_px=max_disparity_px),
         )
+        (pair,) = run(job, Models(tiny_model, tiny_dpt))
         json.dumps(pair.settings)
         return pair.settings["disparity_range_px"]
 
@@ -148,10 +156,15 @@ def test_metric_maps_keep_their_pixels_in_the_settings(best_pair):
 
 
 def test_comfort_reaches_the_result(tiny_model, tiny_dpt, photo):
-    options = preset("best", comfort="degree")
-    (pair,) = image_to_stereo(
-        tiny_model, tiny_dpt, photo, options=options, sampling=FEW, disparity=square_map()
+    job = StereoJob(
+        "image",
+        pictures=[photo],
+        disparities=[square_map()],
+        options=preset("best"),
+        sampling=FEW,
+        comfort=ComfortOptions(comfort="degree"),
     )
+    (pair,) = run(job, Models(tiny_model, tiny_dpt))
     report = pair.settings["comfort_report"]
     assert report["inside"] and report["crossed_degrees"] == pytest.approx(1, abs=1e-3)
     assert pair.settings["scale_percent"] == pytest.approx(
