@@ -60,7 +60,7 @@ def decoders() -> tuple[str, ...]:
 @cache
 def picture_suffixes() -> frozenset[str]:
     """Return the endings of picture files, in small letters, those that the decoders know."""
-    known = decoders()
+    known = {*decoders(), "MPO"}  # which is opened as JPEG
     suffixes = {end for end, name in Image.registered_extensions().items() if name in known}
     return frozenset(suffixes - NO_PICTURE_SUFFIXES)
 

@@ -9,6 +9,7 @@ import numpy as np
 from stereo.images import list_images, matches, read_image
 
 EMBEDDED = Path("embedded")
+MAX_TEXT_BYTES = 16 * 2**20
 PICTURE_OPTIONS = {"depth": "init_img", "image": "img_path"}
 
 
@@ -127,8 +128,12 @@ def read_prompts(args: Namespace) -> list[str]:
         return [args.prompt]
     prompts = []
     for path in _list_texts(args.from_file):
+        with path.open("rb") as file:
+            content = file.read(MAX_TEXT_BYTES + 1)
+        if len(content) > MAX_TEXT_BYTES:
+            raise ValueError(f"from-file: {path} has more than {MAX_TEXT_BYTES >> 20} MiB of text")
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = content.decode("utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
             raise ValueError(f"from-file: {path} is not UTF-8 text") from error
         prompts += [line.strip() for line in lines if line.strip()]

@@ -240,11 +240,11 @@ def comfort_options(args: Namespace) -> ComfortOptions:
     return options_of(ComfortOptions, args)
 
 
-def check_batch(batch: BatchOptions, options: StereoOptions, calls: int) -> None:
-    """Refuse what cannot be done together.
+def check_batch(batch: BatchOptions, options: StereoOptions, pairs: int) -> None:
+    """Refuse what cannot be done together; a batch makes so many pairs.
 
     Raises:
-        ValueError: for several photos with null-text inversion, or a grid without pairs for it.
+        ValueError: for several photos with null-text inversion, or a grid of more rows than pairs.
     """
     if batch.photos_at_once > 1 and options.inversion != "direct":
         raise ValueError(
@@ -253,3 +253,7 @@ def check_batch(batch: BatchOptions, options: StereoOptions, calls: int) -> None
         )
     if batch.devices > 1 and batch.n_rows:
         raise ValueError("n_rows: a grid of all pairs needs one process, not --devices")
+    if batch.n_rows > pairs * batch.n_iter:
+        raise ValueError(
+            f"n_rows: got {batch.n_rows}, expected at most the {pairs * batch.n_iter} pairs"
+        )

@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING
 from stereo.cli.types import check_writable
 from stereo.comfort.report import comfort_line
 from stereo.formats import save_grid, save_pair
+from stereo.formats.saving import check_settings, remove_half_sets
 from stereo.pair import StereoPair
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
+
+# Of settings beside the prompt and the command, generously.
+OTHERS_BYTES = 4096
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +27,17 @@ log = logging.getLogger(__name__)
 class Results:
     """Saves a run's pairs under `--outdir`."""
 
-    def __init__(self, args: Namespace, arguments: Sequence[str] | None) -> None:
+    def __init__(
+        self, args: Namespace, arguments: Sequence[str] | None, prompts: Sequence[str]
+    ) -> None:
         """Remember the command, so that every file can tell how to make it again.
 
         Raises:
+            ValueError: when a format cannot hold a prompt.
             OSError: when the folder cannot be written to.
         """
         check_writable(args.outdir, "outdir")
+        remove_half_sets(args.outdir)
         self._outdir: Path = args.outdir
         self._formats = args.format
         self._rows: int = getattr(args, "n_rows", 0)
@@ -42,6 +50,8 @@ class Results:
             self._settings["config"] = _relative(args.config)
         words = sys.argv[1:] if arguments is None else arguments
         self._settings["command"] = shlex.join(["python", Path(sys.argv[0]).name, *words])
+        texts = {"prompt": max(prompts, key=len), **self._settings, "others": " " * OTHERS_BYTES}
+        check_settings(self._formats, texts)
         self._seed: int = args.seed
         self._saved: list[StereoPair] = []
 

@@ -59,9 +59,12 @@ class Session:
         self._argument = inputs.PICTURE_OPTIONS.get(task)
         if self._argument:
             self._names = inputs.list_pictures(args, self._argument)
-        options.check_batch(self._batch, self._stereo, len(self._names) * len(self._prompts))
         self._sampling = options_of(SamplingOptions, args)
-        self._results = Results(args, arguments)
+        calls = len(self._prompts) * (len(self._names) if self._argument else 1)
+        options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
+        if args.config is not None and not args.config.is_file():
+            raise FileNotFoundError(f"config: there is no file {args.config}")
+        self._results = Results(args, arguments, self._prompts)
         self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
         self._load()
 
