@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from stereo.cli.interrupt import INTERRUPTED, at_work
-from stereo.cli.types import path_of
+from stereo.cli.types import given_path
 
 BAD_INPUT, SOME_FAILED = 2, 1
 LOGGERS = ("stereo", "ldm", "dpt")
@@ -27,7 +27,7 @@ class OneLineParser(argparse.ArgumentParser):
         super().__init__(
             description=description, formatter_class=DefaultsFormatter, allow_abbrev=False
         )
-        self.register("type", Path, path_of)
+        self.register("type", Path, given_path)
 
     def error(self, message: str) -> NoReturn:
         """Write one line and exit with code 2."""

@@ -1,11 +1,14 @@
 """What the scripts read: prompts, and pictures with the user's disparity maps."""
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from stereo.cli.command import one_line
 from stereo.images import list_images, matches, read_image
 
 EMBEDDED = Path("embedded")
@@ -40,21 +43,14 @@ class Item:
 def list_pictures(args: Namespace, argument: str) -> list[Path]:
     """Return the pictures that an argument names: a file, a folder or a pattern.
 
-    A single one is read at once, so that nobody waits for a model to hear that it is bad.
-
     Raises:
-        ValueError: when the only picture, or its map, cannot be used, or when results would lie
-            among the pictures of a folder, and be taken for pictures the next time.
-        OSError: when there is no picture, or the only one cannot be read.
+        ValueError: when results would lie among the pictures of a folder, and be taken for
+            pictures the next time.
+        OSError: when there is no picture.
     """
     given = getattr(args, argument)
-    try:
+    with _naming(argument):
         paths = list_images(given)
-        alone = _read_image(paths[0], args) if len(paths) == 1 else None
-    except (FileNotFoundError, ValueError) as error:
-        raise type(error)(f"{argument}: {error}") from error
-    if alone is not None:
-        _read_map(args, (alone.shape[1], alone.shape[0]), paths[0])
     if not given.is_file() and args.outdir.resolve() in {path.resolve().parent for path in paths}:
         raise ValueError(
             f"outdir: got {args.outdir}, where the pictures lie, expected another folder, as "
@@ -63,26 +59,32 @@ def list_pictures(args: Namespace, argument: str) -> list[Path]:
     return paths
 
 
-def read_picture(path: Path, args: Namespace) -> Item:
+def read_picture(path: Path, args: Namespace, argument: str) -> Item:
     """Read a picture and, with `--disparity`, its map at its size.
 
     Raises:
         ValueError: when either cannot be used.
         OSError: when either cannot be read.
     """
-    image = _read_image(path, args)
+    with _naming(argument):
+        image = read_image(path, max_megapixels=args.max_megapixels)
     disparity = _read_map(args, (image.shape[1], image.shape[0]), path)
     return Item(path.name, path, image, _find_map(args, path), disparity)
+
+
+@contextmanager
+def _naming(argument: str) -> Iterator[None]:
+    """Let errors name the argument that they are about."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise type(error)(f"{argument}: {one_line(error)}") from error
 
 
 def read_prompt(prompt: str, args: Namespace, *, size_px: tuple[int, int]) -> Item:
     """Pair a prompt with the map of `--disparity`, at the picture's size (width, height)."""
     disparity = _read_map(args, size_px, None)
     return Item(prompt, map_path=_find_map(args, None), disparity=disparity)
-
-
-def _read_image(path: Path, args: Namespace) -> np.ndarray:
-    return read_image(path, max_megapixels=args.max_megapixels)
 
 
 def _read_map(args: Namespace, size_px: tuple[int, int], picture: Path | None) -> np.ndarray | None:
@@ -140,6 +142,12 @@ def read_prompts(args: Namespace) -> list[str]:
     if not prompts:
         raise ValueError(f"from-file: {args.from_file} holds no prompt")
     return prompts
+
+
+def check_config(path: Path | None) -> None:
+    """Raise FileNotFoundError, naming the option, where there is no such config."""
+    if path is not None and not path.is_file():
+        raise FileNotFoundError(f"config: there is no file {path}")
 
 
 def check_text(name: str, text: str) -> None:

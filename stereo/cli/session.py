@@ -17,19 +17,20 @@ from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
 from stereo.cli.shards import Team
-from stereo.options import NullTextOptions, SamplingOptions, settings_of
+from stereo.options import NullTextOptions, SamplingOptions
 
 if TYPE_CHECKING:
+    from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be made of an input: how it is sampled, and the fingerprint of the results."""
+    """One call of a workflow: its input, the job without pictures, its results' fingerprint."""
 
     item: Item
-    sampling: SamplingOptions
+    job: "StereoJob"
     fingerprint: str
 
 
@@ -51,19 +52,20 @@ class Session:
         self._task, self._args = task, args
         self._batch = options_of(options.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
-        self._null_text = options_of(
-            NullTextOptions, args, scale_with_steps=not self._stereo.published_bookkeeping
-        )
+        self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
         self._names: Sequence[Path | str] = self._prompts
         self._argument = inputs.PICTURE_OPTIONS.get(task)
         if self._argument:
             self._names = inputs.list_pictures(args, self._argument)
-        self._sampling = options_of(SamplingOptions, args)
+        # A single picture is read now: nobody waits for a model to hear that it is bad.
+        is_alone = self._argument and len(self._names) == 1
+        self._alone = (
+            inputs.read_picture(self._names[0], args, self._argument) if is_alone else None
+        )
         calls = len(self._prompts) * (len(self._names) if self._argument else 1)
         options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
-        if args.config is not None and not args.config.is_file():
-            raise FileNotFoundError(f"config: there is no file {args.config}")
+        inputs.check_config(args.config)
         self._results = Results(args, arguments, self._prompts)
         self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
         self._load()
@@ -71,58 +73,44 @@ class Session:
     def _load(self) -> None:
         from ldm.checkpoint import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
+        from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
-        from stereo.runtime.models import find_checkpoint, load_depth_model, load_model
         from stereo.runtime.speed import prepare
 
-        args, task = self._args, self._task
-        self._ckpt, self._depth_file = find_checkpoint(task, args.ckpt), self._find_depth()
+        args, task, depth_file = self._args, self._task, None
+        ckpt = models.find_checkpoint(task, args.ckpt)
+        if args.depthmodel_path or task != "depth":
+            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
+        self._files = {"depth_model": depth_file, "ckpt": ckpt}
         self._team = Team(devices=self._batch.devices, device=args.device)
-        model = load_model(
+        model = models.load_model(
             task,
-            ckpt=self._ckpt,
+            ckpt=ckpt,
             config=args.config,
             parameterization=args.parameterization,
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
-        depth_model = self._depth_file and load_depth_model(
-            self._depth_file, device=self._team.device
-        )
+        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
         self._models = Models(model, depth_model)
+        scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
             task,
             negative_prompt=getattr(args, "negative_prompt", ""),
             options=self._stereo,
             sampling=with_guidance(self._sampling, model, task),
-            null_text=self._null_text,
+            null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
         )
-        files = (self._ckpt, args.config, self._depth_file)
-        self._common = {
-            "files": [path and checkpoint_digest(path) for path in files],
-            "precision": args.precision,
-            "parameterization": args.parameterization,
-            "depth": args.depth,
-            "negative_prompt": self._job.negative_prompt,
-            "inner_steps": getattr(args, "inner_steps", None),
-        }
+        read = (path for path in (ckpt, args.config, depth_file) if path)
+        self._made_by = [
+            [checkpoint_digest(path) for path in read],
+            [args.precision, args.parameterization, args.map],
+        ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
-        prepare(
-            model,
-            depth_model,
-            replace(self._job.sampling, samples=most),
-            task=task,
-            compiled=args.compile,
-            offloaded=args.offload,
-        )
-
-    def _find_depth(self) -> Path | None:
-        """Return the depth network's file; None where the one in the diffusion model serves."""
-        from stereo.runtime.models import find_depth_checkpoint
-
-        path = self._args.depthmodel_path
-        return find_depth_checkpoint(path) if path or self._task != "depth" else None
+        largest = replace(self._job.sampling, samples=most)
+        how = {"compiled": args.compile, "offloaded": args.offload}
+        prepare(model, depth_model, largest, task=task, **how)
 
     def work(self) -> int:
         """Make and save the pairs of every input; returns the exit code."""
@@ -133,7 +121,7 @@ class Session:
 
     def _read(self, name: Path | str) -> Item:
         if isinstance(name, Path):
-            return inputs.read_picture(name, self._args)
+            return self._alone or inputs.read_picture(name, self._args, self._argument)
         from stereo.frame import picture_size
 
         height_px, width_px = picture_size(self._models.diffusion, self._sampling)
@@ -146,7 +134,7 @@ class Session:
             works = (work for item in items for work in self._unfinished(item, prompt))
             for together in _of_one_size(works, at_once=len(items)):
                 begun |= {work.item.path or work.item.name for work in together}
-                self._run(prompt, together)
+                self._run(together)
         return len(begun)
 
     def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
@@ -157,40 +145,28 @@ class Session:
         first = self._sampling.seed
         if not self._stereo.published_bookkeeping:
             first = item_seed(first, item.name)
-        contents = {"picture": item.path, "map": item.map_path, "prompt": prompt}
-        if not self._argument:
-            del contents["picture"]
+        contents = [path and file_digest(path) for path in (item.path, item.map_path)]
         for batch in range(self._batch.n_iter):
             offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
             sampling = replace(self._job.sampling, seed=first + offset)
-            mark = fingerprint(
-                {
-                    **self._common,
-                    **{
-                        k: file_digest(v) if isinstance(v, Path) else v for k, v in contents.items()
-                    },
-                    **settings_of(self._stereo, sampling),
-                    **asdict(self._comfort),
-                }
-            )
+            job = replace(self._job, prompt=prompt, sampling=sampling)
+            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
             there = self._finished.find(mark, sampling.samples) if self._finished else []
             sys.stdout.write("".join(f"{path}\n" for path in there))
             if not there:
-                yield Work(item, sampling, mark)
+                yield Work(item, job, mark)
 
-    def _run(self, prompt: str, works: list[Work]) -> None:
+    def _run(self, works: list[Work]) -> None:
         """Make the pairs of one batch, or of photos that are denoised together, and save them."""
         from stereo.cli.job import run
         from stereo.runtime.memory import explain_out_of_memory
 
         items, is_photo = [work.item for work in works], self._task == "image"
         job = replace(
-            self._job,
-            prompt=prompt,
-            pictures=[item.image for item in items if self._argument],
+            works[0].job,
+            pictures=[item.image for item in items if item.path],
             disparities=[item.disparity for item in items],
-            seeds=[work.sampling.seed for work in works if is_photo],
-            sampling=works[0].sampling,
+            seeds=[work.job.sampling.seed for work in works if is_photo],
         )
         memory = explain_out_of_memory(
             self._models.diffusion,
@@ -198,29 +174,22 @@ class Session:
             items[0].size_px,
             fewer="--photos_at_once 1" if is_photo else "--n_samples 1",
         )
-        with ProgressBar(_title(items)) as on_step, memory:
+        one = items[0].name if items[0].path else ""
+        with ProgressBar(one if len(items) == 1 else f"{len(items)} photos") as on_step, memory:
             pairs = run(job, self._models, on_step)
-        for work, own in zip(
-            works, [[pair] for pair in pairs] if is_photo else [pairs], strict=True
-        ):
-            self._save(work, own)
+        groups = [[pair] for pair in pairs] if is_photo else [pairs]
+        for work, group in zip(works, groups, strict=True):
+            self._save(work, group)
 
     def _save(self, work: Work, pairs: "list[StereoPair]") -> None:
         files = {self._argument: work.item.path} if self._argument else {}
-        files |= {"map": self._args.disparity, "depth_model": self._depth_file, "ckpt": self._ckpt}
         self._results.save(
             pairs,
             self._models.diffusion,
-            prefix=f"{work.item.path.stem}_" if self._argument else "",
+            prefix=f"{work.item.path.stem}_" if work.item.path else "",
             fingerprint=work.fingerprint,
-            files=files,
+            files={**files, "map": self._args.disparity, **self._files},
         )
-
-
-def _title(items: list[Item]) -> str:
-    if items[0].path is None:
-        return ""
-    return items[0].name if len(items) == 1 else f"{len(items)} photos"
 
 
 def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]:
@@ -228,10 +197,10 @@ def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]
     if at_once == 1:
         yield from ([work] for work in works)
         return
-    for _, group in groupby(sorted(works, key=_size_px), key=_size_px):
+
+    def size_px(work: Work) -> tuple[int, int]:
+        return work.item.size_px
+
+    for _, group in groupby(sorted(works, key=size_px), key=size_px):
         same = list(group)
         yield from (same[k : k + at_once] for k in range(0, len(same), at_once))
-
-
-def _size_px(work: Work) -> tuple[int, int]:
-    return work.item.size_px

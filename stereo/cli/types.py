@@ -8,7 +8,7 @@ from pathlib import Path
 from stereo.options import MAX_SIDE_PX, SIZE_MULTIPLE_PX
 
 
-def path_of(text: str) -> Path:
+def given_path(text: str) -> Path:
     """Parse a path; an empty one is an unset variable of the shell's, not the working folder."""
     if not text:
         raise argparse.ArgumentTypeError("got '', expected a path")
@@ -17,7 +17,7 @@ def path_of(text: str) -> Path:
 
 def whole_number(text: str) -> int:
     """Parse a number of 1 or more."""
-    value = _integer(text)
+    value = _parse(int, text, "a whole number")
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected 1 or more")
     return value
@@ -25,7 +25,7 @@ def whole_number(text: str) -> int:
 
 def positive_number(text: str) -> float:
     """Parse a number above 0."""
-    value = number_or()(text)
+    value = _parse(float, text, "a number")
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"got {text}, expected more than 0")
     return value
@@ -33,27 +33,17 @@ def positive_number(text: str) -> float:
 
 def size_px(text: str) -> int:
     """Parse a picture's side."""
-    value = _integer(text)
+    value = _parse(int, text, "a whole number")
     if not SIZE_MULTIPLE_PX <= value <= MAX_SIDE_PX or value % SIZE_MULTIPLE_PX:
-        raise argparse.ArgumentTypeError(
-            f"got {text}, expected a multiple of {SIZE_MULTIPLE_PX}, at most {MAX_SIDE_PX}"
-        )
+        expected = f"a multiple of {SIZE_MULTIPLE_PX}, at most {MAX_SIDE_PX}"
+        raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
     return value
 
 
 def number_or(*words: str) -> Callable[[str], float | str]:
     """Return a parser of numbers that also takes some words."""
-
-    def parse(text: str) -> float | str:
-        if text in words:
-            return text
-        try:
-            return float(text)
-        except ValueError as error:
-            expected = ", or ".join(("a number", *words))
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from error
-
-    return parse
+    expected = ", or ".join(("a number", *words))
+    return lambda text: text if text in words else _parse(float, text, expected)
 
 
 def check_writable(folder: Path, argument: str) -> None:
@@ -73,8 +63,8 @@ def check_writable(folder: Path, argument: str) -> None:
         ) from error
 
 
-def _integer(text: str) -> int:
+def _parse(kind: type, text: str, expected: str) -> float:
     try:
-        return int(text)
+        return kind(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from error
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from error

@@ -7,10 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo.images import DAMAGE, check_pixels, open_image, picture_suffixes, reason
+from stereo.images import (
+    DAMAGE,
+    MAX_MEGAPIXELS,
+    check_file,
+    check_pixels,
+    open_image,
+    picture_suffixes,
+    reason,
+)
 
 # What NumPy, its archives and OpenEXR raise on damaged or hostile files.
 ARRAY_DAMAGE = (*DAMAGE, tokenize.TokenError, zipfile.BadZipFile)
+# In the wrong byte order most floats are far outside of this.
+PLAUSIBLE = (1e-4, 1e5)
 EXR_CHANNELS = ("Z", "V", "Y", "DEPTH", "DISPARITY")
 ARRAY_SUFFIXES = (".npy", ".npz", ".pfm", ".exr")
 NAME_ENDINGS = ("", "_disparity", "-disparity", "_disp", "-disp", "_depth", "-depth")
@@ -36,12 +46,13 @@ def find_map(folder: Path, name: str) -> Path:
     return ranked[min(ranked)]
 
 
-def read_stored(path: Path, max_megapixels: float) -> np.ndarray:
+def read_stored(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray:
     """Read what a map's file stores, an array of any shape and type.
 
     Raises:
         ValueError: when the file is damaged, or holds more than so many pixels.
     """
+    check_file(path, what="disparity")
     readers = {".npy": _read_npy, ".npz": _read_npz, ".pfm": _read_pfm, ".exr": _read_exr}
     try:
         return readers.get(path.suffix.lower(), _read_picture)(path, max_megapixels)
@@ -81,19 +92,33 @@ def _read_npz(path: Path, max_megapixels: float) -> np.ndarray:
 def _read_pfm(path: Path, max_megapixels: float) -> np.ndarray:
     """Read a portable float map: rows stored bottom to top, byte order in the scale's sign."""
     with path.open("rb") as file:
-        kind = file.readline(80).strip()
-        fields = (file.readline(80) + b" " + file.readline(80)).split()
+        kind, size, scale = (file.readline(80).strip() for _ in range(3))
         try:
-            width, height, scale = int(fields[0]), int(fields[1]), float(fields[2])
             channels = {b"Pf": 1, b"PF": 3}[kind]
-            if min(width, height) < 1:
-                raise ValueError(f"{width}x{height} pixels")
-            check_pixels((width, height), max_megapixels)
-            count = width * height * channels
-            values = np.frombuffer(file.read(4 * count), "<f4" if scale < 0 else ">f4", count)
-        except (IndexError, KeyError, ValueError, OverflowError) as error:
-            raise ValueError(f"disparity {path} is no complete PFM file ({error})") from error
-    return values.reshape(height, width, channels)[::-1]
+            width, height = (int(number) for number in size.split())
+            order, swapped = ("<f4", ">f4") if float(scale) < 0 else (">f4", "<f4")
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"disparity: {path} has no PFM header") from error
+        check_pixels((width, height), max_megapixels)
+        expected = width * height * channels * 4
+        body = file.read(max(expected, 0) + 1)
+    if min(width, height) < 1 or len(body) != expected:
+        raise ValueError(f"disparity: {path} is truncated or too long for {width}x{height} pixels")
+    values = np.frombuffer(body, order)
+    if not _is_plausible(values) and _is_plausible(np.frombuffer(body, swapped)):
+        raise ValueError(
+            f"disparity: {path} holds no pixels as its header says (scale {float(scale):g}), but "
+            "does in the other byte order; expected scale -1 for little-endian floats, 1 for big"
+        )
+    shape = (height, width) if channels == 1 else (height, width, channels)
+    return values.reshape(shape)[::-1].astype(np.float32)
+
+
+def _is_plausible(values: np.ndarray) -> bool:
+    """Tell whether most values are of a size that disparity in pixels or network units has."""
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    low, high = PLAUSIBLE
+    return not sizes.size or bool(np.mean((sizes > low) & (sizes < high)) > 0.9)
 
 
 def _read_exr(path: Path, max_megapixels: float) -> np.ndarray:

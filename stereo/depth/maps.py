@@ -8,7 +8,7 @@ import torch
 
 from stereo.depth.disparity import check_disparity, check_proportions
 from stereo.depth.map_files import read_stored
-from stereo.images import MAX_MEGAPIXELS, Fit, check_file
+from stereo.images import MAX_MEGAPIXELS, Fit
 from stereo.method.shift import fill_with_background
 from stereo.options import MapKind
 
@@ -47,7 +47,6 @@ def read_disparity(
         ValueError: when the map cannot be used.
     """
     path = Path(path)
-    check_file(path, what="disparity")
     name = f"disparity {path}"
     stored = read_stored(path, max_megapixels)
     values = _one_channel(stored, name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from stereo.evaluation.datasets.scene import Scene, SceneSource, require_scenes
 from stereo.evaluation.datasets.truth import read_kitti, read_pfm, read_stored
-from stereo.images import SUFFIXES, read_image
+from stereo.images import picture_suffixes, read_image
 
 FOLDER_EXPECTED = "NAME/left.* and NAME/right.*, or left/NAME.* and right/NAME.*"
 DISPARITY_SUFFIXES = (".pfm", ".npy", ".png")
@@ -95,7 +95,9 @@ def list_folder(root: Path) -> list[SceneSource]:
     if not root.is_dir():
         raise FileNotFoundError(f"data: no folder {root}; expected {FOLDER_EXPECTED}")
     if (root / "left").is_dir():
-        stems = sorted({p.stem for p in (root / "left").iterdir() if p.suffix.lower() in SUFFIXES})
+        stems = sorted(
+            {p.stem for p in (root / "left").iterdir() if p.suffix.lower() in picture_suffixes()}
+        )
         parts = [(stem, [root / eye / stem for eye in VIEWS]) for stem in stems]
     else:
         folders = sorted(p for p in root.iterdir() if p.is_dir() and _picture(p / "left"))
@@ -110,7 +112,8 @@ def list_folder(root: Path) -> list[SceneSource]:
 VIEWS = ("left", "right", "disparity")
 
 
-def _picture(stem: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Path | None:
+def _picture(stem: Path, suffixes: tuple[str, ...] = ()) -> Path | None:
+    suffixes = suffixes or tuple(sorted(picture_suffixes()))
     if not stem.parent.is_dir():
         return None
     beside = (path for path in stem.parent.iterdir() if path.stem == stem.name)
