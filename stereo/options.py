@@ -14,6 +14,7 @@ Normalisation = Literal["batch", "image"]
 Rounding = Literal["truncate", "nearest", "subpixel"]
 Inversion = Literal["null-text", "direct"]
 Task = Literal["text", "depth", "image"]
+MapKind = Literal["near-bright", "far-bright", "depth", "disparity_px"]
 
 SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
@@ -125,8 +126,8 @@ class StereoOptions:
         low=0,
         high=1,
     )
-    comfort_limits_percent: tuple[float, float] | None = option(
-        None, "crossed and uncrossed parallax that convergence auto keeps to; None: no limits"
+    parallax_limits_percent: tuple[float, float] = option(
+        (2.078, 2.015), "largest parallax in front of and behind the screen for convergence auto"
     )
     eye: Eye = option("right", "whose view is made out of the other's")
     published_bookkeeping: bool = option(

@@ -122,7 +122,7 @@ def shifted_latents(work: Work, left: LeftView) -> Views:
         pictures = published_pictures(*views, work.settings["task"])
     else:
         pictures = tuple(tensor_to_images(view) for view in views)
-    ranges_px = _shifted_ranges(shift, pictures[0].shape[2], options)
+    ranges_px = shifted_ranges_px(shift, pictures[0].shape[2], options)
     mask = _picture_mask(valid, pictures[0].shape[1:3])
     return Views(*pictures, mask, ranges_px if moved else [(0.0, 0.0)] * len(mask))
 
@@ -166,16 +166,16 @@ def as_eyes_see(pair: StereoPair, range_px: RangePx, options: StereoOptions) -> 
     if options.shift_both:
         # Each view moved by half, away from one in the middle.
         left, right = pair.left, pair.right
-        left_px = 2 * own_disparity(source_px / 2, of="left")
+        maps_px = [2 * own_disparity(source_px / 2, of=eye) for eye in ("left", "right")]
     else:
         left, right = pair.right, pair.left
-        left_px = own_disparity(source_px, of="left")
-    relative = (left_px - low) / (high - low) if high != low else np.zeros_like(left_px)
-    relative = relative.clip(0, 1).astype(np.float32)
-    return StereoPair(left, right, relative, pair.valid, pair.settings)
+        maps_px = [own_disparity(source_px, of="left"), source_px]
+    span = high - low if high != low else np.inf
+    relative = [((px - low) / span).clip(0, 1).astype(np.float32) for px in maps_px]
+    return StereoPair(left, right, relative[0], pair.valid, pair.settings, relative[1])
 
 
-def _shifted_ranges(shift: LatentShift, width_px: int, options: StereoOptions) -> list[RangePx]:
+def shifted_ranges_px(shift: LatentShift, width_px: int, options: StereoOptions) -> list[RangePx]:
     """Return every sample's disparity in pixels where it is farthest and where it is nearest.
 
     With a negative scale, which exchanges the eyes as published, the nearest is the smaller one.

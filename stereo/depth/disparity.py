@@ -1,7 +1,5 @@
-"""Disparity (near = large): predicted by a DPT network, or read from a file."""
+"""Disparity (near = large): predicted by a DPT network, checked, normalised."""
 
-import tokenize
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,24 +12,11 @@ from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
-from stereo.images import Fit, check_file, open_image, read_image, to_rgb
+from stereo.images import Fit, read_image, to_rgb
 from stereo.options import StereoOptions, Task
 
 Preprocessing = Literal["dpt", "published", "published-photo"]
-# What NumPy raises on damaged or hostile files.
-NPY_DAMAGE = (
-    ValueError,
-    OSError,
-    EOFError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-)
 ASPECT_TOLERANCE = 0.01
-# In the wrong byte order most floats are far outside of this.
-PLAUSIBLE = (1e-4, 1e5)
 
 
 @torch.no_grad()
@@ -115,122 +100,6 @@ def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Ten
     return disparity[:, 0]
 
 
-def read_disparity(
-    path: str | Path,
-    *,
-    size_px: tuple[int, int] | None = None,
-    is_depth: bool = False,
-    may_be_flat: bool = False,
-) -> np.ndarray:
-    """Read a disparity map (png of 8 or 16 bits, tif, npy, pfm) as (H, W) float32, near = large.
-
-    With `is_depth` the file holds metric depth, and 1 / depth is returned; depth 0 and infinity
-    are infinitely far. A constant map is refused unless it `may_be_flat`. A map with the
-    proportions of `size_px` (width, height) is resized to it.
-
-    Raises: FileNotFoundError; ValueError when the map cannot be used.
-    """
-    path = Path(path)
-    check_file(path, what="disparity")
-    readers = {".npy": read_npy, ".pfm": read_pfm}
-    values = readers.get(path.suffix.lower(), _read_picture)(path)
-    values = _single_channel(values, path)
-    values = _invert_depth(values, path) if is_depth else values
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused
-        values = values.astype(np.float32)
-    check_disparity(values, name=f"disparity {path}", may_be_flat=may_be_flat)
-    if size_px is None or size_px == values.shape[::-1]:
-        return values
-    return _resized(values, path, size_px)
-
-
-def read_npy(path: Path) -> np.ndarray:
-    """Read an array of numbers, of any shape.
-
-    Raises:
-        ValueError: when it is damaged or holds something else.
-        OSError: when it cannot be read.
-    """
-    check_file(path, what="disparity")
-    try:
-        values = np.load(path, allow_pickle=False)
-    except NPY_DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"disparity {path} is no array of numbers: {reason}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-        raise ValueError(f"disparity {path} is no array of numbers")
-    return values
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    image = open_image(path, what="disparity")
-    if image.mode in ("P", "PA", "CMYK", "YCbCr", "RGBA", "RGBX", "1"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L") if image.mode == "LA" else image)
-
-
-def read_pfm(path: Path) -> np.ndarray:
-    """Read a portable float map, (H, W) float32 or, in colour, (H, W, 3).
-
-    Rows are stored bottom to top, the byte order in the scale's sign.
-
-    Raises:
-        ValueError: when it is cut, no such map, or stored in the other byte order.
-        OSError: when it cannot be read.
-    """
-    check_file(path, what="disparity")
-    with path.open("rb") as file:
-        kind, size, scale = (file.readline(80).strip() for _ in range(3))
-        body = file.read()
-    try:
-        channels = {b"Pf": 1, b"PF": 3}[kind]
-        width, height = (int(number) for number in size.split())
-        order, swapped = ("<f4", ">f4") if float(scale) < 0 else (">f4", "<f4")
-    except (KeyError, ValueError) as error:
-        raise ValueError(f"disparity: {path} has no PFM header") from error
-    expected = width * height * channels * 4
-    if min(width, height) < 1 or len(body) != expected:
-        raise ValueError(
-            f"disparity: {path} is truncated or too long: {len(body)} bytes of pixels, expected "
-            f"{expected} for {width}x{height}"
-        )
-    values = np.frombuffer(body, order)
-    if not _is_plausible(values) and _is_plausible(np.frombuffer(body, swapped)):
-        raise ValueError(
-            f"disparity: {path} holds no pixels as its header says (scale {float(scale):g}), but "
-            "does in the other byte order; expected scale -1 for little-endian floats, 1 for big"
-        )
-    shape = (height, width) if channels == 1 else (height, width, channels)
-    return values.reshape(shape)[::-1].astype(np.float32)
-
-
-def _is_plausible(values: np.ndarray) -> bool:
-    """Tell whether most values are of a size that disparity in pixels or network units has."""
-    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-    low, high = PLAUSIBLE
-    return not sizes.size or bool(np.mean((sizes > low) & (sizes < high)) > 0.9)
-
-
-def _single_channel(values: np.ndarray, path: Path) -> np.ndarray:
-    """Return (H, W) float64; a third axis is dropped where it says nothing."""
-    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
-        values = values[0] if values.shape[0] == 1 else values[..., 0]
-    if values.ndim == 3 and values.shape[2] == 3 and (values == values[..., :1]).all():
-        values = values[..., 0]
-    if values.ndim != 2:
-        raise ValueError(
-            f"disparity {path} has shape {values.shape}; expected one channel (near = bright)"
-        )
-    return values.astype(np.float64)
-
-
-def _invert_depth(depth: np.ndarray, path: Path) -> np.ndarray:
-    if np.isnan(depth).any() or (depth < 0).any():
-        raise ValueError(f"depth {path} has NaN or negative values; expected metres, 0 or infinity")
-    far = (depth == 0) | np.isinf(depth)
-    return np.where(far, 0.0, 1.0 / np.where(far, 1.0, depth))
-
-
 def check_disparity(
     disparity: np.ndarray, *, name: str = "disparity", may_be_flat: bool = False
 ) -> None:
@@ -255,11 +124,6 @@ def check_proportions(
             f"{name} is {width}x{height} px, the image {size_px[0]}x{size_px[1]}; "
             "expected the same size or proportions"
         )
-
-
-def _resized(values: np.ndarray, path: Path, size_px: tuple[int, int]) -> np.ndarray:
-    check_proportions(values, size_px, name=f"disparity {path}")
-    return Fit((0, 0, values.shape[1], values.shape[0]), size_px).map(values)
 
 
 def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:

@@ -104,7 +104,7 @@ def zero_parallax_plane(
     flat = relative.flatten(1)
     rank = max(1, round((1 - SHARE_IN_FRONT) * flat.shape[1]))
     plane = flat.kthvalue(rank, dim=1).values.view(-1, 1, 1)
-    crossed, uncrossed = options.comfort_limits_percent or (0.0, 0.0)
+    crossed, uncrossed = options.parallax_limits_percent
     if not crossed + uncrossed:
         return plane
     reach = torch.as_tensor(range_percent, dtype=plane.dtype, device=plane.device)

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from stereo.depth.disparity import read_npy
+from stereo.depth.map_files import read_stored
 from stereo.evaluation.commit import git_commit
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 from stereo.evaluation.failures import FAILURES, forget, record
@@ -100,10 +100,10 @@ def read_scene(folder: RunFolder, name: str) -> PreparedScene:
         name,
         read_image(folder.scene(name, LEFT)),
         read_image(right) if right.is_file() else None,
-        read_npy(folder.scene(name, DISPARITY)),
+        read_stored(folder.scene(name, DISPARITY)),
         read_mask(folder.scene(name, VISIBLE)),
         prompt=str(read_json(folder.scene(name), {}).get("prompt", "")),
-        truth=read_npy(truth) if truth.is_file() else None,
+        truth=read_stored(truth) if truth.is_file() else None,
     )
 
 

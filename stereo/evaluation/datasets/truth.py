@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo.depth.disparity import read_npy, read_pfm
+from stereo.depth import map_files
 from stereo.images import SIXTEEN_BIT_MODES, open_image
 
 KITTI_SCALE = 256
-READERS = {".pfm": read_pfm, ".npy": read_npy}
+ARRAYS = (".pfm", ".npy")
 
 
 def read_stored(path: Path, *, scale: float = 1, invalid: float | None = None) -> np.ndarray:
@@ -19,9 +19,8 @@ def read_stored(path: Path, *, scale: float = 1, invalid: float | None = None) -
         ValueError: when it cannot be used.
         OSError: when it cannot be read.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is not None:
-        return _in_px(reader(path), path, scale, invalid)
+    if path.suffix.lower() in ARRAYS:
+        return _in_px(map_files.read_stored(path), path, scale, invalid)
     image = open_image(path)
     if image.mode not in SIXTEEN_BIT_MODES and scale >= KITTI_SCALE:
         raise ValueError(
