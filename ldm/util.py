@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ALLOWED_PREFIXES = ("ldm.", "dpt.", "torch.nn.")
+# Modules as the embedded weights and files trained like them name them, and where they are now.
+MOVED = {"ldm.training.networks": "ldm.modules.narrow"}
 
 
 def instantiate_from_config(config: Mapping[str, Any]) -> Any:
@@ -39,6 +41,7 @@ def find_class(target: str) -> type:
     if not isinstance(target, str) or not target.startswith(ALLOWED_PREFIXES):
         raise ValueError(f"target: got {target!r}, expected a class below {ALLOWED_PREFIXES}")
     module_name, _, class_name = target.rpartition(".")
+    module_name = MOVED.get(module_name, module_name)
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ModuleNotFoundError, AttributeError) as error:
