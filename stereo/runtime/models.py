@@ -72,7 +72,6 @@ def load_model(
         OSError: for one that cannot be read.
     """
     from ldm.checkpoint import load_model as load_checkpoint
-    from stereo.runtime.guidance import EMBEDDED_GUIDANCE
     from stereo.runtime.speed import suit_device
 
     if task not in PUBLISHED:
@@ -85,8 +84,6 @@ def load_model(
             path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
         )
     _check_task(model, task, path)
-    if path.resolve() == embedded_checkpoint(task).resolve():
-        model.guidance_scale = EMBEDDED_GUIDANCE
     suit_device(model, place)
     model.to(place).requires_grad_(False)
     return model.eval()

