@@ -31,17 +31,16 @@ class Sample:
     seconds: float  # from the call to its result on the host
     busy_seconds: float  # see `Clock`
     evaluations: int  # of the UNet; one view and one guidance branch of one sample count 1
-    shared: int  # those of them that began with another's layers, up to the first look at a text
     peak_bytes: int | None  # most memory in use, of the CUDA device or else of the process
 
 
 def measure(work: Callable[[], None], unet: nn.Module, device: torch.device) -> Sample:
     """Run `work` once and measure it; `unet` is the module whose calls count."""
-    rows = {"in": 0, "out": 0}
+    rows = 0
 
     def count(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        rows["in"] += len(args[0])
-        rows["out"] += len(output)
+        nonlocal rows
+        rows += len(output)
 
     hook = unet.register_forward_hook(count)
     reset_peak(device)
@@ -49,8 +48,7 @@ def measure(work: Callable[[], None], unet: nn.Module, device: torch.device) -> 
         clock = Clock(work, device)
     finally:
         hook.remove()
-    shared = rows["out"] - rows["in"]
-    return Sample(clock.seconds, clock.busy_seconds, rows["out"], shared, peak_bytes(device))
+    return Sample(clock.seconds, clock.busy_seconds, rows, peak_bytes(device))
 
 
 class Clock:
@@ -114,17 +112,11 @@ class UNetCall:
 
     batch: int  # latents
     flop: int  # arithmetic of the call
-    single_flop: int  # that of the same latents under one text
     seconds: float  # busy ones of the call
 
-    def flop_of(self, evaluations: float, shared: float) -> float:
-        """Return the arithmetic of evaluations, `shared` of which began with another's layers.
-
-        What `stereo.runtime.step_cache` computes once is counted in each of them.
-        """
-        whole = self.single_flop / self.batch
-        saved = (2 * self.single_flop - self.flop) / self.batch
-        return evaluations * whole - shared * saved
+    def flop_of(self, evaluations: float) -> float:
+        """Return the arithmetic of so many evaluations; what the step cache saves is counted."""
+        return evaluations * self.flop / (2 * self.batch)
 
     @property
     def rate(self) -> float:
@@ -139,9 +131,8 @@ def unet_call(model: "LatentDiffusion", batch: int, side: int) -> UNetCall:
     latents = torch.randn(batch, unet.in_channels, side, side).to(device)
     steps = torch.full((batch,), 500, device=device)
     texts = torch.randn(2 * batch, TEXT_TOKENS, unet.context_dim).to(device)
-    single = count_flop(lambda: unet(latents, steps, texts[:batch]))
     both = torch.cat([latents, latents]), torch.cat([steps, steps]), texts
     guided = count_flop(lambda: unet(*both))
     clocks = [Clock(lambda: unet(*both), device) for _ in range(REPEATS)]
     times = [clock.busy_seconds for clock in clocks]
-    return UNetCall(batch, guided, single, statistics.median(times))
+    return UNetCall(batch, guided, statistics.median(times))

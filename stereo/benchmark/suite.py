@@ -135,7 +135,7 @@ def _row(
 ) -> PairRow:
     samples, counted = sampling.samples, kind[0] != PEER
     busy_seconds = statistics.median(run.busy_seconds / samples for run in runs)
-    flop = call.flop_of(runs[0].evaluations, runs[0].shared) / samples
+    flop = call.flop_of(runs[0].evaluations) / samples
     return PairRow(
         task=networks.task,
         networks=networks.name,
