@@ -7,21 +7,18 @@ against this and timed beside it; none of their denoising, attention edit and sh
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.attention import BasicTransformerBlock
 from stereo.method.inversion import NullTextOptions, in_float32
 from stereo.method.latents import hole_noise
 from stereo.method.schedule import LatentShift, depth_conditions, latent_shift, shift_steps
 from stereo.method.swap import Method, modules_of, swap
 from stereo.options import SamplingOptions, StereoOptions
-
-if TYPE_CHECKING:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 Views = tuple[Tensor, Tensor]
 LEARNING_RATE, THRESHOLD_SLOPE, PUBLISHED_STEPS = 1e-2, 2e-5, 50
@@ -32,7 +29,7 @@ class PublishedSchedule:
 
     def __init__(
         self,
-        model: "LatentDiffusion",
+        model: LatentDiffusion,
         options: StereoOptions,
         sampling: SamplingOptions,
         prompt: str = "",

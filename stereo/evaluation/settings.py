@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from omegaconf import OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+
 from ldm.util import read_yaml
 from stereo.evaluation.datasets.listing import DataSettings
 from stereo.evaluation.methods.models import GenerationSettings
@@ -87,9 +90,6 @@ def build_dataclass(schema: type[Schema], *layers: Mapping[str, Any], place: str
     Raises:
         ValueError: when a key is unknown, or a value of the wrong kind or refused by the class.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
     sections = [entry.name for entry in fields(schema) if is_dataclass(entry.type)]
     for layer in layers:
         for name in sections:
