@@ -13,7 +13,7 @@ from stereo.cli.files import Picture, find_map, list_pictures, read_picture
 from stereo.cli.session import Session
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import OnStep
+    from stereo.method.run import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
 
@@ -50,14 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = list_pictures(args, "init_img")
     session = Session(args, arguments, "depth", own_depth=True)
 
-    from stereo.depth.disparity import predict_disparity
     from stereo.pipelines import depth_to_stereo
 
     def work(pictures: list[Picture]) -> None:
         (picture,) = pictures
-        disparity = picture.disparity
-        if disparity is None and session.depth_model is not None:
-            disparity = predict_disparity(session.depth_model, picture.image)
 
         def make(prompt: str, sampling: "SamplingOptions", on_step: "OnStep") -> list["StereoPair"]:
             return depth_to_stereo(
@@ -67,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options=session.stereo,
                 sampling=sampling,
                 negative_prompt=args.negative_prompt,
-                disparity=disparity,
+                depth_model=session.depth_model,
+                disparity=picture.disparity,
                 on_step=on_step,
             )
 

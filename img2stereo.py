@@ -13,7 +13,7 @@ from stereo.cli.files import Picture, list_pictures, read_picture
 from stereo.cli.session import Session
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import OnStep
+    from stereo.method.run import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = list_pictures(args, "img_path")
     session = Session(args, arguments, "image")
 
-    from stereo.method.inversion import NullTextOptions
+    from stereo.options import NullTextOptions
     from stereo.pipelines import images_to_stereo
 
     null_text = NullTextOptions(

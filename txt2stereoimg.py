@@ -11,7 +11,7 @@ from stereo.cli.files import find_map, read_map
 from stereo.cli.session import Session
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import OnStep
+    from stereo.method.run import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
 
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_logging(args.verbose)
     session = Session(args, arguments, "text")
 
-    from stereo.frame import picture_size
     from stereo.pipelines import text_to_stereo
+    from stereo.pixels.codec import picture_size
 
     height_px, width_px = picture_size(session.model, session.rounds[0])
     disparity = read_map(args, size_px=(width_px, height_px))

@@ -11,11 +11,10 @@ from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Lim
 from stereo.app.store import Loaded
 from stereo.app.uploads import Picture, read_map, read_picture
 from stereo.cli.batch import item_seed
-from stereo.frame import picture_size
-from stereo.method.denoise import OnStep
-from stereo.method.inversion import NullTextOptions
-from stereo.options import SamplingOptions, StereoOptions, preset
+from stereo.method.run import OnStep
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset
 from stereo.pair import StereoPair
+from stereo.pixels.codec import picture_size
 from stereo.runtime.models import Task
 
 SCRIPTS = {"text": "txt2stereoimg.py", "depth": "depth2stereoimg.py", "image": "img2stereo.py"}

@@ -64,7 +64,7 @@ def main(description: str | None, arguments: Sequence[str] | None = None) -> int
     from stereo.benchmark.report import PAIR_COLUMNS, SHIFT_COLUMNS, as_json, table
     from stereo.benchmark.shift_part import measure_shift
     from stereo.benchmark.suite import describe_device, measure_pairs
-    from stereo.runtime.models import choose_device
+    from stereo.runtime.device import choose_device
 
     device = choose_device(args.device)
     pairs = list(measure_pairs(read_arguments(args))) if args.part != "shift" else []

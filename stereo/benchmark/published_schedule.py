@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.attention import BasicTransformerBlock
-from stereo.method.inversion import NullTextOptions, in_float32
-from stereo.method.latents import hole_noise
-from stereo.method.schedule import LatentShift, depth_conditions, latent_shift, shift_steps
-from stereo.method.swap import Method, modules_of, swap
-from stereo.options import SamplingOptions, StereoOptions
+from ldm.modules.swap import Method, modules_of, swap
+from stereo.depth.parallax import normalise, relative_cells, resize_to_latents
+from stereo.method.conditioning import depth_conditions
+from stereo.method.latent_shift import LatentShift, latent_shift
+from stereo.method.schedule import shift_schedule
+from stereo.noise import Noise
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
+from stereo.runtime.device import in_float32
 
 Views = tuple[Tensor, Tensor]
 LEARNING_RATE, THRESHOLD_SLOPE, PUBLISHED_STEPS = 1e-2, 2e-5, 50
@@ -32,9 +35,10 @@ class PublishedSchedule:
         model: LatentDiffusion,
         options: StereoOptions,
         sampling: SamplingOptions,
+        noise: Noise,
         prompt: str = "",
     ) -> None:
-        self.model, self.options, self.sampling = model, options, sampling
+        self.model, self.options, self.sampling, self.noise = model, options, sampling, noise
         self.unet = model.model.diffusion_model
         stride = model.num_timesteps // sampling.steps
         self.times = [t + 1 for t in range(0, model.num_timesteps, stride)][::-1]
@@ -62,11 +66,13 @@ class PublishedSchedule:
         Returns:
             The left and the right latents (n, C, h, w).
         """
-        plan = latent_shift(disparity, start.shape[-2:], self.options)
-        steps = shift_steps(len(self.times), self.options)
+        size = start.shape[-2:]
+        plan = latent_shift(relative_cells(disparity, size, self.options), self.options)
+        steps = shift_schedule(len(self.times), self.options)
         depth = None
         if self.unet.in_channels > self.model.channels:
-            depth = depth_conditions(disparity, start.shape[-2:], plan, self.options)
+            relative = normalise(resize_to_latents(disparity, size))
+            depth = depth_conditions(relative, plan, self.options)
         left, right, valid = start, start, None
         for step in range(len(self.times)):
             names = ("trunk", "trunk") if valid is None else ("left", "right")
@@ -151,7 +157,7 @@ class PublishedSchedule:
         return empty.detach()
 
     def _split(self, plan: LatentShift, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        noise = hole_noise(self.sampling.seeds, latents).to(latents)
+        noise = self.noise.holes().to(latents)
         right, valid = plain_shift(latents, plan.right, to_left=plan.eyes[1] == "left")
         if self.options.deblur:
             right = torch.where(valid, right, noise)

@@ -7,15 +7,17 @@ import torch
 
 from stereo.benchmark.networks import Networks
 from stereo.benchmark.published_schedule import PublishedSchedule, Views
-from stereo.depth.disparity import disparity_of_tensor, predict_disparity
-from stereo.frame import depth_feeding
+from stereo.depth.disparity import disparity_of_tensor, predict_disparity, preprocessing_of
+from stereo.depth.parallax import normalise, relative_cells, resize_to_latents
+from stereo.method.conditioning import depth_conditions, embed_prompts
 from stereo.method.denoise import denoise_left
-from stereo.method.inversion import NullTextOptions
-from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-from stereo.method.schedule import depth_conditions, latent_shift
-from stereo.options import SamplingOptions, StereoOptions
-from stereo.pipelines import depth_to_stereo, images_to_stereo, text_to_stereo
-from stereo.stages import make_run, prompts, stack_map
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import start_run
+from stereo.noise import seeded_noise
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
+from stereo.pipelines import depth_to_stereo, images_to_stereo, stack_maps, text_to_stereo
+from stereo.pixels.codec import decode, encode, latent_size, tensor_to_images
+from stereo.runs import make_noise
 
 PROMPT = "a red sphere in front of a blue box on a wooden floor"
 PAPER = StereoOptions()
@@ -85,10 +87,11 @@ def published_views(
     """
     model, empty = networks.model, None
     prompt = "" if networks.task == "image" else PROMPT
-    schedule = PublishedSchedule(model, options, sampling, prompt)
     size = latent_size(model, *image.shape[:2])
-    start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
-    depth_model, preprocessing = networks.depth_model, depth_feeding(options)
+    noise = make_noise(model, sampling.steps, sampling.seeds, size, options, networks.task)
+    schedule = PublishedSchedule(model, options, sampling, noise, prompt)
+    start = noise.start().to(model.device)
+    depth_model, preprocessing = networks.depth_model, preprocessing_of(options, networks.task)
     if networks.task == "depth":
         depth_model, preprocessing = model.depth_model.model, "dpt"
     if networks.task == "image":
@@ -99,7 +102,7 @@ def published_views(
     elif disparity is None:
         disparity = predict_disparity(depth_model, image, preprocessing=preprocessing)
     if disparity is not None:
-        near = stack_map(disparity, sampling.samples, model.device)
+        near = stack_maps([disparity] * sampling.samples, model.device)
     return schedule.both_views(start, near, empty)
 
 
@@ -110,8 +113,12 @@ def one_image(networks: Networks, sampling: SamplingOptions) -> None:
     size = latent_size(model, sampling.height_px, sampling.width_px)
     if networks.task == "depth":
         disparity = predict_disparity(model.depth_model.model, photo(sampling.height_px))
-        near = stack_map(disparity, sampling.samples, model.device)
-        depth = depth_conditions(near, size, latent_shift(near, size, PAPER), PAPER)
-    run = make_run(model, prompts(model, PROMPT, "", sampling, depth), sampling)
+        near = stack_maps([disparity] * sampling.samples, model.device)
+        depth = depth_conditions(
+            normalise(resize_to_latents(near, size)),
+            latent_shift(relative_cells(near, size, PAPER), PAPER),
+            PAPER,
+        )
+    run = start_run(model, embed_prompts(model, PROMPT, "", sampling, depth), sampling)
     start = seeded_noise(sampling.seeds, (model.channels, *size))
     tensor_to_images(decode(model, denoise_left(run, start.to(model.device)).final))

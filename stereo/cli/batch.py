@@ -19,7 +19,7 @@ from ldm.files import file_digest
 from stereo.cli.command import SOME_FAILED, one_line
 from stereo.cli.shards import Team
 from stereo.formats import DEFAULT_FORMATS, FORMATS
-from stereo.method.seeds import derived_seed
+from stereo.noise import derived_seed
 from stereo.options import SamplingOptions, StereoOptions, settings_of
 
 FINGERPRINT_DIGITS = 16

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import StepReport
+    from stereo.method.run import StepReport
 
 STAGES = {
     "left": "left view",

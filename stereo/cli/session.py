@@ -14,7 +14,7 @@ from stereo.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from stereo.cli.batch import Work
-    from stereo.method.denoise import OnStep
+    from stereo.method.run import OnStep
     from stereo.options import SamplingOptions
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task

@@ -6,16 +6,11 @@ import numpy as np
 from torch import Tensor
 
 from stereo.comfort.report import comfort_report
-from stereo.comfort.window import (
-    mask_strips,
-    own_disparity,
-    violation_share,
-    window_strips,
-    window_violations,
-)
-from stereo.method.schedule import LatentShift
+from stereo.comfort.window import mask_strips, violation_share, window_strips, window_violations
+from stereo.method.latent_shift import LatentShift
 from stereo.options import StereoOptions
 from stereo.pair import StereoPair
+from stereo.pixels.warp import own_disparity
 
 Range = tuple[float, float]
 

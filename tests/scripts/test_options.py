@@ -55,7 +55,7 @@ def test_scripts_stay_short(name: str) -> None:
 def test_choices_are_those_of_the_package() -> None:
     from stereo import options
     from stereo.comfort.limits import Rule
-    from stereo.runtime.models import PRECISIONS
+    from stereo.runtime.device import PRECISIONS
 
     assert set(cli_options.PRESETS) == set(options.PRESETS)
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)

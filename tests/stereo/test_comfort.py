@@ -21,10 +21,14 @@ from stereo.comfort.limits import (
     whole_steps,
 )
 from stereo.comfort.report import comfort_line, comfort_report
-from stereo.depth.parallax import SHARE_IN_FRONT, screen_plane, settle_strength
-from stereo.method.schedule import latent_shift
+from stereo.depth.parallax import (
+    SHARE_IN_FRONT,
+    disparity_pixels,
+    settle_strength,
+    zero_parallax_plane,
+)
+from stereo.method.latent_shift import latent_shift
 from stereo.options import StereoOptions, preset
-from stereo.stages import pixel_disparity
 
 viewings = st.builds(
     Viewing, display_width_cm=st.floats(5, 1500), viewing_distance_cm=st.floats(15, 3000)
@@ -145,7 +149,7 @@ def test_pairs_of_best_reach_the_limits_and_keep_them(rule, viewing, convergence
     )
     near = random_map(seed)
     settled = settle_strength(options, width_px=32, cells=4)
-    reached = pixel_disparity(near, settled) / 32 * 100
+    reached = disparity_pixels(near, settled) / 32 * 100
     crossed, uncrossed = float(reached.max()), float(-reached.min())
     allowed, hair = limits(rule, viewing), 1e-5  # of float32
     assert crossed <= allowed.crossed_percent * (1 + hair) + hair
@@ -198,7 +202,7 @@ def test_limits_in_whole_steps():
 def test_automatic_plane_leaves_thirty_percent_in_front(seed):
     near = random_map(seed)
     options = preset("best", convergence="auto")
-    plane = float(screen_plane(near, options, 0.5, 4))  # half a percent: no limit is near
+    plane = float(zero_parallax_plane(near, options, 0.5, 4))  # half a percent: no limit is near
     in_front = float((near > plane).float().mean())
     assert in_front == pytest.approx(SHARE_IN_FRONT, abs=1 / near.numel())
 
@@ -207,11 +211,11 @@ def test_automatic_plane_gives_way_to_the_limits():
     options, allowed = preset("best", convergence="auto"), limits("degree", Viewing())
     flat = torch.zeros(1, 10, 10)
     flat[:, 0, 0] = 1  # one near pixel: the histogram alone would put everything in front
-    plane = float(screen_plane(flat, options, 4.0, 4))
+    plane = float(zero_parallax_plane(flat, options, 4.0, 4))
     assert (1 - plane) * 4 == pytest.approx(allowed.crossed_percent)
-    plane = float(screen_plane(1 - flat, options, 4.0, 4))
+    plane = float(zero_parallax_plane(1 - flat, options, 4.0, 4))
     assert plane * 4 == pytest.approx(allowed.uncrossed_percent)
-    plane = float(screen_plane(flat, options, 20.0, 4))
+    plane = float(zero_parallax_plane(flat, options, 20.0, 4))
     crossed, uncrossed = (1 - plane) * 20, plane * 20
     assert crossed / allowed.crossed_percent == pytest.approx(uncrossed / allowed.uncrossed_percent)
 
@@ -219,7 +223,7 @@ def test_automatic_plane_gives_way_to_the_limits():
 def test_every_sample_has_a_plane_of_its_own():
     options = preset("best", convergence="auto", scale_percent=1.0)
     near = torch.cat([random_map(1), 1 - random_map(1)])
-    planes = screen_plane(near, options, 1.0, 4)
+    planes = zero_parallax_plane(near, options, 1.0, 4)
     assert planes.shape == (2, 1, 1) and planes[0] != planes[1]
 
 

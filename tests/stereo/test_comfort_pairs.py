@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from stereo.comfort.window import own_disparity, violation_share, window_strips, window_violations
+from stereo.comfort.window import violation_share, window_strips, window_violations
 from stereo.formats.wiggle import shift_to_right_px
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
 from stereo.pipelines import image_to_stereo, text_to_stereo
+from stereo.pixels.warp import own_disparity
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 SQUARE = (slice(20, 50), slice(30, 60))

@@ -7,10 +7,9 @@ import numpy as np
 from stereo import pipelines
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.rendering import Rendering, RenderingTask
-from stereo.frame import whole_fit
 from stereo.images import Fit
-from stereo.method.inversion import NullTextOptions
-from stereo.options import StereoOptions
+from stereo.options import NullTextOptions, StereoOptions
+from stereo.pixels.codec import whole_fit
 
 
 def render(task: RenderingTask, *, options: StereoOptions, models: Models) -> Rendering:

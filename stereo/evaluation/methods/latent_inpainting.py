@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from stereo.evaluation.methods.diffusion import resize_view
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.rendering import Rendering, RenderingTask
-from stereo.frame import whole_fit
-from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
+from stereo.method.conditioning import embed_prompts
+from stereo.method.run import start_run
+from stereo.noise import seeded_noise
+from stereo.pixels.codec import decode, encode, latent_size, tensor_to_images, whole_fit
 from stereo.pixels.holes import stretch_background
-from stereo.pixels.inpaint import Guide, denoise_guided
-from stereo.stages import make_run, prompts
+from stereo.pixels.inpaint import Guide, inpaint
 
 
 @torch.no_grad()
@@ -26,10 +27,10 @@ def latent_inpainting(task: RenderingTask, *, models: Models) -> Rendering:
     whole = _cells_without_holes(frame.map(valid.astype(np.float32)), size).to(clean.device)
     noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
-    run = make_run(model, prompts(model, prompt, "", sampling), sampling)
+    run = start_run(model, embed_prompts(model, prompt, "", sampling), sampling)
     guide = Guide(clean, whole, noise)
-    start = torch.where(whole, guide.at(run.sampler.ddim_alphas[run.total - 1]), noise)
-    latents, _ = denoise_guided(run, None, guide, 0, start=start, share=False)
+    start = torch.where(whole, guide.at(run.alpha_before(0)), noise)
+    latents, _ = inpaint(run, None, guide, 0, start=start)
     (picture,) = tensor_to_images(decode(model, torch.where(whole, clean, latents)))
     painted, _ = resize_view(picture, valid, valid.shape)
     return Rendering(np.where(valid[..., None], warped, painted), valid)

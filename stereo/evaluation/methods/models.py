@@ -13,9 +13,8 @@ from ldm.files import file_digest
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.depth.disparity import predict_disparity
 from stereo.options import SamplingOptions
+from stereo.runtime.device import choose_device, choose_precision
 from stereo.runtime.models import (
-    choose_device,
-    choose_precision,
     find_checkpoint,
     find_depth_checkpoint,
     load_depth_model,

@@ -10,11 +10,12 @@ import torch
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.util import instantiate_from_config
 from stereo import pipelines
+from stereo.depth.parallax import relative_cells
 from stereo.evaluation.methods.diffusion import render
 from stereo.evaluation.methods.models import GenerationSettings, Models
 from stereo.evaluation.methods.registry import make_method, method_options
 from stereo.evaluation.methods.rendering import RenderingTask
-from stereo.method.schedule import latent_shift
+from stereo.method.latent_shift import latent_shift
 from stereo.pair import StereoPair
 from stereo.pixels.warp import warp_right
 from tests.stereo.conftest import tiny_config
@@ -109,7 +110,11 @@ def test_metric_disparity_survives_the_methods_own_scaling(
     assert (asked["sampling"].height_px, asked["sampling"].width_px) == fitted
     near = torch.from_numpy(asked["disparity"])[None]
     size = (fitted[0] // 8, fitted[1] // 8)
-    cells = latent_shift(near, size, asked["options"]).right[0].numpy()
+    cells = (
+        latent_shift(relative_cells(near, size, asked["options"]), asked["options"])
+        .right[0]
+        .numpy()
+    )
     assert cells[0, 0] == 0
     cells[0, 0] = -1
     assert set(np.unique(cells[:2])) == {-1} and cells.min() == -3

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.method.schedule import latent_shift
-from stereo.method.shift import fill_with_background, normalise, offsets_px, shift
+from stereo.depth.parallax import normalise, relative_cells
+from stereo.method.latent_shift import latent_shift
+from stereo.method.shift import fill_with_background, round_cells, shift
 from stereo.options import preset
 from tests.oracles import loop_shift
 
@@ -23,7 +24,8 @@ def test_original_equals_the_published_shift_exactly(golden, index):
         scale_percent=float(config["sacle_factor"]),
         shift_both=config["shift_both"],
     )
-    plan = latent_shift(depth.float(), view.shape[-2:], options)
+    cells = relative_cells(depth.float(), view.shape[-2:], options)
+    plan = latent_shift(cells, options)
     left, right, _ = plan.split(view, None)
     assert torch.equal(torch.cat([left, right]), expected)
 
@@ -43,7 +45,7 @@ def test_shift_equals_the_triple_loop_bit_for_bit(case):
     levels = rng.integers(0, 6, (batch, height, width)) / 5
     scale = float(rng.uniform(0, 9)) * (-1 if leftward else 1)
     rounding = ("truncate", "nearest")[seed % 2]
-    offset = offsets_px(torch.from_numpy(levels), scale, rounding)
+    offset = round_cells(torch.from_numpy(levels).float() * scale, rounding)
     shifted, valid = shift(view, offset, eye="right" if leftward else "left")
     expected, expected_valid = loop_shift(view, offset)
     assert torch.equal(valid, expected_valid)
@@ -78,7 +80,7 @@ def test_nearer_hides_farther_and_uncovers_a_hole_on_its_right():
     view = torch.arange(16.0).expand(1, 1, 1, 16)
     near = torch.zeros(1, 1, 16)
     near[..., 8:12] = 1
-    shifted, valid = shift(view, offsets_px(near, -3, "nearest"))
+    shifted, valid = shift(view, round_cells(-3 * near, "nearest"))
     assert shifted[0, 0, 0, 5:9].tolist() == [8, 9, 10, 11]
     assert valid[0, 0, 0].tolist() == [x not in (9, 10, 11) for x in range(16)]
 

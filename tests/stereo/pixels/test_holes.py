@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stereo.depth.parallax import disparity_pixels
 from stereo.options import preset
 from stereo.pixels.holes import fill_holes, fuse, mirror_background
 from stereo.pixels.inpaint import Guide, right_noise, trust
 from stereo.pixels.right_view import known_cells
-from stereo.stages import pixel_disparity
 
 
 def random_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -145,8 +145,8 @@ def test_moved_noise_keeps_unit_variance():
 def test_disparity_in_pixels():
     near = torch.tensor([[[0.0, 2.0, 4.0, 1.0]]])
     relative = preset("best", scale_percent=50.0, convergence=0.5)
-    assert pixel_disparity(near, relative).flatten().tolist() == [-1, 0, 1, -0.5]
+    assert disparity_pixels(near, relative).flatten().tolist() == [-1, 0, 1, -0.5]
     metric = preset("best", metric_disparity=True)
-    assert pixel_disparity(near, metric).flatten().tolist() == [0, 2, 4, 1]
+    assert disparity_pixels(near, metric).flatten().tolist() == [0, 2, 4, 1]
     held = preset("best", metric_disparity=True, convergence=1.0)
-    assert pixel_disparity(near, held).flatten().tolist() == [-4, -2, 0, -3]
+    assert disparity_pixels(near, held).flatten().tolist() == [-4, -2, 0, -3]

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from stereo.benchmark.networks import Networks
 from stereo.benchmark.runs import PROMPT
-from stereo.method.inversion import NullTextOptions
-from stereo.options import SamplingOptions, StereoOptions, preset
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
 from tests.oracles import published_views
 from tests.stereo.calls import calls_of, evaluations

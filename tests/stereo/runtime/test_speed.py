@@ -13,10 +13,11 @@ from ldm.modules.diffusionmodules import model as autoencoder_parts
 from stereo.options import SamplingOptions
 from stereo.pipelines import images_to_stereo, text_to_stereo
 from stereo.runtime import speed
+from stereo.runtime.device import choose_device, choose_precision
 from stereo.runtime.memory import KEPT_FREE, explain_out_of_memory, free_bytes, keep
-from stereo.runtime.models import choose_device, choose_precision
+from stereo.runtime.offload import Shelf, offload
 from stereo.runtime.prepacked import PackedConv2d
-from stereo.runtime.speed import Shelf, compile_denoiser, offload, prepare, suit_device
+from stereo.runtime.speed import compile_denoiser, prepare, suit_device
 from tests.stereo.conftest import tiny_config
 
 CPU = torch.device("cpu")

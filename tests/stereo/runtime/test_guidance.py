@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 
 from ldm.known_files import MODELS, ROOT
+from stereo.method.conditioning import embed_prompts
 from stereo.options import SamplingOptions
 from stereo.pipelines import text_to_stereo
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, with_guidance
 from stereo.runtime.models import load_model
-from stereo.stages import prompts
 
 PUBLISHED = {"text": 9.0, "depth": 9.0, "image": 7.5}
 
@@ -47,7 +47,7 @@ def test_other_files_are_led_as_published(tmp_path):
 
 def test_a_run_needs_a_scale(tiny_model):
     with pytest.raises(ValueError, match="guidance_scale: got None"):
-        prompts(tiny_model, "x", "", SamplingOptions())
+        embed_prompts(tiny_model, "x", "", SamplingOptions())
 
 
 def test_a_pair_tells_the_scale_that_was_taken(tiny_model, tiny_dpt):

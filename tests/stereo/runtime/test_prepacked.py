@@ -11,14 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from ldm.modules.diffusionmodules.model import Upsample
-from stereo.runtime.prepacked import (
-    PackedConv2d,
-    PackedLinear,
-    PackedUpsample,
-    is_packed,
-    pack,
-    repack,
-)
+from stereo.runtime.prepacked import PackedConv2d, PackedLinear, PackedUpsample, is_packed, pack
 
 PACKED_LAYERS = (0, 2, 3)  # of the network below
 
@@ -169,14 +162,16 @@ def test_packed_anew_after_another_precision():
     network, x = small_network(), torch.randn(1, 6, 5, 5)
     pack(network)
     layers = [network[index] for index in PACKED_LAYERS]
+    network(x)
     first = [layer.packing for layer in layers]
-    repack(network)
-    assert [layer.packing for layer in layers] == first
-    repack(network.to(torch.bfloat16).float())
+    network(x)
+    assert None not in first and [layer.packing for layer in layers] == first
+    network.to(torch.bfloat16).float()
+    network(x)
     for layer, packing in zip(layers, first, strict=True):
         assert layer.packing is not packing
         weight = layer.conv.weight if isinstance(layer, Upsample) else layer.weight
-        assert layer.packing.serves(x, weight)
+        assert layer.packing.is_of(weight)
 
 
 @torch.no_grad()

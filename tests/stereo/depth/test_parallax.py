@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stereo.depth.parallax import widen_edges
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import image_to_stereo
-from stereo.stages import widen_edges
 
 
 @given(st.integers(0, 4), st.integers(0, 2**32 - 1))

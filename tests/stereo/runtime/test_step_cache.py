@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from stereo.method.conditioning import embed_prompts
+from stereo.method.run import Hooks, start_run
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import text_to_stereo
 from stereo.runtime.speed import suit_device
-from stereo.runtime.step_cache import Unchanging, unchanging
-from stereo.stages import make_run, prompts
+from stereo.runtime.step_cache import StepCache, step_cache
 from tests.stereo.calls import calls_of
 
 TIMESTEPS = (1, 401, 981)
@@ -40,7 +41,7 @@ def test_a_call_is_what_it_is_without_tables(tiny_model, packed):
         model = copy.deepcopy(tiny_model)
         suit_device(model, torch.device("cpu"))
         unet = model.model.diffusion_model
-    known = Unchanging(unet, TIMESTEPS, torch.device("cpu"))
+    known = StepCache(unet, TIMESTEPS, torch.device("cpu"))
     for _ in range(2):  # the second time the texts are known
         for (rows, index), expected in plain.items():
             with known.at(index, views=rows):
@@ -53,7 +54,7 @@ def test_a_call_is_what_it_is_without_tables(tiny_model, packed):
 @torch.no_grad()
 def test_prompts_of_their_own_are_looked_at_anew(tiny_model):
     unet = tiny_model.model.diffusion_model
-    known = Unchanging(unet, TIMESTEPS, torch.device("cpu"))
+    known = StepCache(unet, TIMESTEPS, torch.device("cpu"))
     latents, steps, texts = inputs(unet, rows=1, timestep=TIMESTEPS[0])
     for context in (texts, texts.flip(0)):
         expected = unet(latents, steps, context)
@@ -82,7 +83,8 @@ def make_pair(model, depth_model, options: StereoOptions) -> None:
 
 def test_a_run_told_something_else_starts_over(tiny_model):
     sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
-    run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
+    conditioning = embed_prompts(tiny_model, "x", "", sampling)
+    run = start_run(tiny_model, conditioning, sampling, Hooks(cache=step_cache))
     latents = torch.zeros(1, 4, 8, 8)
     first, _ = run.step(latents, 0, ("trunk",))
     told = replace(run.conditioning, context=run.conditioning.context.flip(1))
@@ -93,9 +95,9 @@ def test_a_run_told_something_else_starts_over(tiny_model):
 def test_tables_are_where_the_network_will_run(tiny_model):
     """Weights that are shelved for `--offload` lie elsewhere until the network is called."""
     sampling = SamplingOptions(steps=STEPS, guidance_scale=2.0)
-    run = make_run(tiny_model, prompts(tiny_model, "x", "", sampling), sampling)
+    run = start_run(tiny_model, embed_prompts(tiny_model, "x", "", sampling), sampling)
     meta = torch.device("meta")
-    known = Unchanging(tiny_model.model.diffusion_model, run.sampler.ddim_timesteps, meta)
+    known = StepCache(tiny_model.model.diffusion_model, run.sampler.ddim_timesteps, meta)
     assert {shift.device for shift in known._shifts.values()} == {meta}
-    kept = unchanging(run.sampler)
+    kept = step_cache(run.sampler).__self__
     assert {shift.device for shift in kept._shifts.values()} == {torch.device("cpu")}

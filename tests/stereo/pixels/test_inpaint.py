@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from stereo.method.denoise import LeftBranch
+from stereo.method.run import Hooks
 from stereo.options import preset
 from stereo.pixels import right_view as fused
 from stereo.pixels.holes import fill_holes
-from stereo.pixels.inpaint import Guide, denoise_guided
-from stereo.pixels.right_view import LeftView, fused_right
+from stereo.pixels.inpaint import Guide, inpaint
+from stereo.pixels.right_view import warp_and_inpaint
 from stereo.pixels.warp import warp_right
 
 TOTAL = 6
@@ -19,11 +20,17 @@ ALPHAS = tuple(np.linspace(0.9, 0.1, TOTAL))  # by index, which counts the steps
 ALPHAS_PREV = (0.99, *ALPHAS[:-1])
 
 
-class Run:
+class FakeRun:
     """A denoiser whose steps can be foretold; remembers what each was given."""
 
     total = TOTAL
-    sampler = SimpleNamespace(ddim_alphas=ALPHAS, ddim_alphas_prev=ALPHAS_PREV)
+    hooks = Hooks()
+
+    def alpha_before(self, index):
+        return ALPHAS[TOTAL - 1 - index]
+
+    def alpha_after(self, index):
+        return ALPHAS_PREV[TOTAL - 1 - index]
 
     def __init__(self) -> None:
         self.given: list[torch.Tensor] = []
@@ -32,9 +39,6 @@ class Run:
         assert views == ("right",)
         self.given.append(latents)
         return 0.5 * latents + index, latents + 100 * index
-
-    def report(self, *args) -> None:
-        pass
 
 
 def half_known() -> Guide:
@@ -47,8 +51,8 @@ def half_known() -> Guide:
 
 @pytest.mark.parametrize("renoised", [True, False])
 def test_known_cells_follow_what_is_known_and_holes_the_denoiser(renoised):
-    run, guide, first = Run(), half_known(), 2
-    right, foreseen = denoise_guided(run, None, guide, first, share=False, renoised=renoised)
+    run, guide, first = FakeRun(), half_known(), 2
+    right, foreseen = inpaint(run, None, guide, first, renoised=renoised)
     assert len(run.given) == TOTAL - first
     torch.testing.assert_close(run.given[0], guide.at(ALPHAS[TOTAL - 1 - first]))
     torch.testing.assert_close(foreseen, run.given[0] + 100 * first)
@@ -76,18 +80,27 @@ def test_holes_change_as_the_decoded_latents_do(monkeypatch, weighed, levels):
     disparity_px = np.zeros((64, 64), np.float32)
     disparity_px[16:48, 30:46] = 8
     zeros = torch.zeros(1, 4, 8, 8)
-    left = LeftView(picture[None], disparity_px[None], zeros, LeftBranch(zeros, [zeros] * TOTAL))
+    branch = LeftBranch(zeros, [zeros] * TOTAL)
 
     def decode(model, latents):
         return latents.mean((1, 2, 3))[:, None, None, None].expand(-1, 3, 64, 64) * 20 / 127.5
 
     monkeypatch.setattr(fused, "encode", lambda model, image: zeros)
     monkeypatch.setattr(fused, "decode", decode)
-    monkeypatch.setattr(fused, "denoise_guided", lambda *args, **how: (zeros + 1, zeros))
+    monkeypatch.setattr(fused, "inpaint", lambda *args, **how: (zeros + 1, zeros))
     monkeypatch.setattr(fused, "trust", lambda foreseen, guide: torch.full((1, 1, 1, 1), 0.25))
     options = preset("best", weighed_holes=weighed)
     model = SimpleNamespace(downsample_factor=8)
-    (right,), (valid,) = fused_right(model, Run(), left, options, [0])
+    (right,), (valid,) = warp_and_inpaint(
+        model,
+        FakeRun(),
+        picture[None],
+        disparity_px[None],
+        zeros,
+        branch,
+        options=options,
+        noise=zeros,
+    )
     warped, landed = warp_right(picture, disparity_px)
     filled = fill_holes(warped, landed)
     assert (~landed).any() and np.array_equal(valid, landed)
