@@ -29,8 +29,8 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
     add("--part", choices=PARTS, default="pairs", help="what is measured")
     workflow = {"choices": TASKS, "default": TASKS, "help": "which ones (default: all)"}
     add("--workflow", dest="tasks", **several, **workflow)
-    made = {"choices": PRESETS, "default": ("paper", "best"), "help": "(default: paper best)"}
-    add("--preset", dest="presets", **several, **made)
+    presets = {"choices": PRESETS, "default": ("paper", "best"), "help": "(default: paper best)"}
+    add("--preset", dest="presets", **several, **presets)
     side = f"of the pictures (default: {EMBEDDED_SIZE_PX}, with --random {FULL_SIZE_PX})"
     add("--size", dest="sizes_px", **several, type=size_px, metavar="PX", help=f"side {side}")
     precision = "of the denoiser (default: fp16 on CUDA, else fp32)"

@@ -5,16 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.benchmark.flop import count_flop
 from stereo.runtime.prepacked import pack
-
-if TYPE_CHECKING:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 TEXT_TOKENS = 77
 MATMUL_SIDE = {"cuda": 8192, "cpu": 1536}
@@ -125,7 +122,7 @@ class UNetCall:
 
 
 @torch.no_grad()
-def unet_call(model: "LatentDiffusion", batch: int, side: int) -> UNetCall:
+def unet_call(model: LatentDiffusion, batch: int, side: int) -> UNetCall:
     """Count the arithmetic of one guided call on latents (batch, C, side, side), and time it."""
     unet, device = model.model.diffusion_model, model.device
     latents = torch.randn(batch, unet.in_channels, side, side).to(device)

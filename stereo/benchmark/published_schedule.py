@@ -7,12 +7,12 @@ against this and timed beside it; none of their denoising, attention edit and sh
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.attention import BasicTransformerBlock
 from ldm.modules.swap import Method, modules_of, swap
 from stereo.depth.parallax import normalise, relative_cells, resize_to_latents
@@ -23,9 +23,6 @@ from stereo.noise import Noise
 from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
 from stereo.runtime.device import in_float32
 
-if TYPE_CHECKING:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
-
 Views = tuple[Tensor, Tensor]
 LEARNING_RATE, THRESHOLD_SLOPE, PUBLISHED_STEPS = 1e-2, 2e-5, 50
 
@@ -35,7 +32,7 @@ class PublishedSchedule:
 
     def __init__(
         self,
-        model: "LatentDiffusion",
+        model: LatentDiffusion,
         options: StereoOptions,
         sampling: SamplingOptions,
         noise: Noise,

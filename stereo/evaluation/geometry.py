@@ -50,12 +50,14 @@ def fill_rows(disparity: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: when there is no value at all.
     """
-    known = np.isfinite(disparity)
-    if not known.any():
+    finite = np.isfinite(disparity)
+    if not finite.any():
         raise ValueError("disparity: got no known pixel, expected some")
-    values, valid = (torch.from_numpy(a)[None, None] for a in (disparity.astype(np.float32), known))
+    values, valid = (
+        torch.from_numpy(a)[None, None] for a in (disparity.astype(np.float32), finite)
+    )
     rows = fill_with_background(values, valid)[0, 0].numpy()
-    with_values = np.flatnonzero(known.any(axis=1))
+    with_values = np.flatnonzero(finite.any(axis=1))
     nearest = np.abs(np.arange(len(rows))[:, None] - with_values).argmin(axis=1)
     return rows[with_values[nearest]]
 

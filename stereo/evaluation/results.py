@@ -123,10 +123,13 @@ def _family(group: str) -> str:
 def _mean(group: str, method: str, results: list[Result]) -> Mean:
     averages, measured = {}, {}
     for name in sorted({name for result in results for name in result.metrics}):
-        having = [result for result in results if result.metrics.get(name) is not None]
-        if having:
-            total = sum(result.metrics[name] for result in having)
-            averages[name] = round(total / len(having), 6)
-            measured[name] = frozenset((result.group, result.scene) for result in having)
+        values = {
+            (result.group, result.scene): result.metrics[name]
+            for result in results
+            if result.metrics.get(name) is not None
+        }
+        if values:
+            averages[name] = round(sum(values.values()) / len(values), 6)
+            measured[name] = frozenset(values)
     scored = sum(result.status == SCORED for result in results)
     return Mean(group, method, scored, averages, measured)

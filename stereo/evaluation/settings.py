@@ -1,18 +1,17 @@
 """A run's settings: a data set's YAML file with the command line on top."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from ldm.schema import build
 from ldm.util import read_yaml
 from stereo.evaluation.datasets.listing import DataSettings
 from stereo.evaluation.methods.models import GenerationSettings
 from stereo.evaluation.methods.registry import ablations, method_names, method_options
 from stereo.evaluation.protocol import Protocol
 from stereo.evaluation.sources import MONOCULAR, SOURCES
-
-Schema = TypeVar("Schema")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class EvaluationSettings:
 def read_evaluation_settings(
     path: Path, changes: Mapping[str, Any] | None = None
 ) -> EvaluationSettings:
-    """Read a YAML file; `changes`, of the same structure, come on top where they are not None.
+    """Read a YAML file; `changes`, values and sections of values, come on top.
 
     Raises:
         ValueError: when the file says something unknown or of the wrong kind.
@@ -71,47 +70,15 @@ def read_evaluation_settings(
     data = content.get("data")
     if isinstance(data, dict) and isinstance(data.get("root"), str):
         content["data"] = {**data, "root": [data["root"]]}
-    return build_dataclass(EvaluationSettings, content, changes or {}, place=f"config: {path}")
-
-
-def build_dataclass(schema: type[Schema], *layers: Mapping[str, Any], place: str) -> Schema:
-    """Build a dataclass, which may hold others, from mappings, the later ones on top.
-
-    Every key and every kind of value is checked. None leaves the default of a section.
-
-    Args:
-        schema: the dataclass.
-        layers: of its fields' names and values.
-        place: begins the messages.
-
-    Raises:
-        ValueError: when a key is unknown, or a value of the wrong kind or refused by the class.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
-
-    sections = [entry.name for entry in fields(schema) if is_dataclass(entry.type)]
-    for layer in layers:
-        for name in sections:
-            if not isinstance(layer.get(name) or {}, Mapping):
-                raise ValueError(f"{place}, {name}: got {layer[name]!r}, expected settings")
-    trimmed = [{k: v for k, v in layer.items() if v is not None} for layer in layers]
-    config = OmegaConf.structured(schema)
-    for node in (config, *(config[name] for name in sections)):
-        OmegaConf.set_readonly(node, False)  # as frozen classes are in OmegaConf 2.3
-    try:
-        return OmegaConf.to_object(OmegaConf.merge(config, *trimmed))
-    except ConfigKeyError as error:
-        section = error.full_key.rpartition(".")[0]
-        expected = ", ".join(sorted(error.parent_node))
-        raise ValueError(
-            f"{', '.join(filter(None, (place, section)))}: unknown '{error.key}', expected one of "
-            f"{expected}"
-        ) from error
-    except (OmegaConfBaseException, TypeError) as error:
-        key = getattr(error, "full_key", None)
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{', '.join(filter(None, (place, key)))}: {reason}") from error
+    for key, change in (changes or {}).items():
+        section = content.get(key) or {}
+        if not isinstance(change, Mapping):
+            content[key] = change
+        elif isinstance(section, dict):
+            content[key] = {**section, **change}
+    if content.get("methods") is None:
+        content.pop("methods", None)
+    return build(EvaluationSettings, content, place=f"config: {path}")
 
 
 def choose_methods(

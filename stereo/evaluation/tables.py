@@ -44,8 +44,8 @@ def markdown(name: str, summary: list[Mean], notes: list[str]) -> str:
 
 def latex(name: str, summary: list[Mean], notes: list[str]) -> str:
     """Return the same as LaTeX tables (booktabs)."""
-    said = " ".join(notes)
-    return "\n".join(table.latex(f"{name}: {table.title}. {said}") for table in tables_of(summary))
+    words = " ".join(notes)
+    return "\n".join(table.latex(f"{name}: {table.title}. {words}") for table in tables_of(summary))
 
 
 def table_notes(settings: dict[str, Any], summary: list[Mean]) -> list[str]:

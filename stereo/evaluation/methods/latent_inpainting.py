@@ -24,14 +24,14 @@ def latent_inpainting(task: RenderingTask, *, models: Models) -> Rendering:
     frame = whole_fit(model, filled.shape[1::-1], sampling)
     clean = encode(model, frame.image(filled))
     size = latent_size(model, *frame.size_px[::-1])
-    known = _cells_without_holes(frame.map(valid.astype(np.float32)), size).to(clean.device)
+    whole = _cells_without_holes(frame.map(valid.astype(np.float32)), size).to(clean.device)
     noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
     run = start_run(model, embed_prompts(model, prompt, "", sampling), sampling)
-    guide = Guide(clean, known, noise)
-    start = torch.where(known, guide.at(run.alpha_before(0)), noise)
+    guide = Guide(clean, whole, noise)
+    start = torch.where(whole, guide.at(run.alpha_before(0)), noise)
     latents, _ = inpaint(run, None, guide, 0, start=start)
-    (picture,) = tensor_to_images(decode(model, torch.where(known, clean, latents)))
+    (picture,) = tensor_to_images(decode(model, torch.where(whole, clean, latents)))
     painted, _ = resize_view(picture, valid, valid.shape)
     return Rendering(np.where(valid[..., None], warped, painted), valid)
 

@@ -3,12 +3,14 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from dpt.models import DPTDepthModel
 from ldm.checkpoint import checkpoint_digest
 from ldm.files import file_digest
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.depth.disparity import predict_disparity
 from stereo.options import SamplingOptions
 from stereo.runtime.device import choose_device, choose_precision
@@ -18,10 +20,6 @@ from stereo.runtime.models import (
     load_depth_model,
     load_model,
 )
-
-if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,13 @@ class Models:
         self.generation = generation
 
     @cached_property
-    def diffusion(self) -> "LatentDiffusion":
+    def diffusion(self) -> LatentDiffusion:
         """Return Stable Diffusion with 4 channels."""
         names = ("ckpt", "precision", "device")
         return load_model("image", **{name: getattr(self.generation, name) for name in names})
 
     @cached_property
-    def depth(self) -> "DPTDepthModel":
+    def depth(self) -> DPTDepthModel:
         """Return the monocular depth network."""
         return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
 

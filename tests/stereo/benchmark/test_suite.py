@@ -11,7 +11,7 @@ from stereo.benchmark.networks import CONFIGS
 from stereo.benchmark.report import PAIR_COLUMNS, as_json, table
 from stereo.benchmark.shift_part import loop_shift, measure_shift
 from stereo.benchmark.suite import BenchmarkSettings, measure_pairs
-from stereo.method.shift import offsets_px, shift
+from stereo.method.shift import round_cells, shift
 from tests.scripts.conftest import ROOT
 
 SETTINGS = BenchmarkSettings(
@@ -77,7 +77,7 @@ def test_the_loop_is_the_same_shift():
     generator = torch.Generator().manual_seed(0)
     view = torch.randn(2, 4, 6, 16, generator=generator)
     disparity = torch.rand(2, 6, 16, generator=generator)
-    offset = offsets_px(disparity, -3.0, "nearest")
+    offset = round_cells(-3.0 * disparity, "nearest")
     shifted, valid = shift(view, offset)
     # Nearer wins: in a right view that is what the loop writes last.
     assert torch.equal(loop_shift(view, offset), shifted)

@@ -23,26 +23,29 @@ def refused(outcome: Outcome, message: str) -> None:
     [
         ("data: {kind: shapes, count: many}", "config: "),
         ("data: {kind: shapes}\nprotocol: {size_px: big}", "config: "),
-        ("data: {kind: shapes}\nprotocol: {size: 64}", "protocol: unknown 'size'"),
-        ("data: {kind: shapes}\ngeneration: {step: 3}", "generation: unknown 'step'"),
+        ("data: {kind: shapes}\nprotocol: {size: 64}", "protocol: unknown key 'size'"),
+        ("data: {kind: shapes}\ngeneration: {step: 3}", "generation: unknown key 'step'"),
         ("data: {kind: shapes}\ngeneration: {steps: 0}", "steps: got 0"),
         ("data: {kind: shapes, only: [cat]}", "no scene has one of the words cat"),
         ("data: {kind: shapes}\ndisparity: lidar", "disparity: got 'lidar'"),
-        ("data: [shapes]", "data: got ['shapes'], expected settings"),
-        ("data: {}", "data.kind: "),
-        ("data: {kind: [shapes]}", "data.kind: "),
+        ("data: [shapes]", "data: got ['shapes'], expected keys and values"),
+        ("data: {}", "data: missing key 'kind'"),
+        ("data: {kind: [shapes]}", "data, kind: got ['shapes'], expected text"),
         ("data: {kind: folder, root: {a: b}}", "config: "),
         ("data: {kind: folder, root: [[a]]}", "config: "),
-        ("data: {kind: shapes, count: 1.5}", "data.count: "),
+        ("data: {kind: shapes, count: 1.5}", "data, count: got 1.5, expected a whole number"),
         ("data: {kind: shapes, count: 0}", "count: got 0, expected 1 or more"),
         ("data: {kind: shapes, groups: [a]}", "config: "),
-        ("data: {kind: shapes, groups: {a: b}}", "data.groups"),
+        ("data: {kind: shapes, groups: {a: b}}", "data, groups: got"),
         ("data: {kind: shapes}\nmethods: {a: 1}", "config: "),
         ("data: {kind: shapes}\nmethods: [[telea]]", "config: "),
         ("data: {kind: shapes}\nmethods: telea", "config: "),
         ("data: {kind: shapes}\nname: [x]", "name: "),
-        ("data: {kind: shapes}\ngeneration: 3", "generation: got 3, expected settings"),
-        ("data: {kind: shapes}\ngeneration: {prompted: perhaps}", "generation.prompted: "),
+        ("data: {kind: shapes}\ngeneration: 3", "generation: got 3, expected keys and values"),
+        (
+            "data: {kind: shapes}\ngeneration: {prompted: perhaps}",
+            "generation, prompted: got 'perhaps', expected true or false",
+        ),
         ("data: {kind: shapes}\ngeneration: {steps: '${nothing}'}", "config: "),
         ("- data", "holds no keys and values"),
         ("", "config: "),
@@ -55,6 +58,13 @@ def test_bad_configs(evaluate: Evaluate, tmp_path: Path, text: str, message: str
     config.write_text(text)
     refused(evaluate("--config", config, "--out", tmp_path / "run"), message)
     assert not (tmp_path / "run").exists()
+
+
+def test_changes_do_not_hide_a_section_that_is_none(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text("data: [shapes]\n")
+    with pytest.raises(ValueError, match="data: got .*, expected keys and values"):
+        read_evaluation_settings(config, {"data": {"count": 3}})
 
 
 def test_empty_sections_keep_their_defaults(tmp_path: Path) -> None:
