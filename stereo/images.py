@@ -241,8 +241,41 @@ class Fit:
         return self.size_px == (width, height) and self.crop_px == (0, 0, width, height)
 
 
+@dataclass(frozen=True)
+class PublishedFit(Fit):
+    """A crop of whole pixels, resized as the published scripts do, by Pillow's bicubic filter.
+
+    With `lowered` 24 grey levels come out one lower, as where the photo's script goes through
+    floating point and truncates.
+    """
+
+    lowered: bool = False
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """Fit (H, W, 3) uint8; returns (height, width, 3) uint8."""
+        left, top, right, bottom = map(int, self.crop_px)
+        # Cut first: given a box, Pillow would look at the pixels beyond it.
+        cut = Image.fromarray(image[top:bottom, left:right])
+        resized = np.array(cut.resize(self.size_px, Image.Resampling.BICUBIC))
+        if not self.lowered:
+            return resized
+        return (resized * (1 / 255) * 255).astype(np.uint8)
+
+
+def published_square_fit(width: int, height: int, *, size_px: int) -> PublishedFit:
+    """Plan the centred square of the published img2stereo, at a whole offset."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return PublishedFit((left, top, left + side, top + side), (size_px, size_px), lowered=True)
+
+
+def published_stretched_fit(width: int, height: int, *, size_px: int) -> PublishedFit:
+    """Plan the whole picture stretched to a square, as the published depth2stereoimg does."""
+    return PublishedFit((0, 0, width, height), (size_px, size_px))
+
+
 def square_fit(width: int, height: int, *, size_px: int) -> Fit:
-    """Plan the largest centred square, resized to `size_px` (as the published img2stereo)."""
+    """Plan the largest centred square, resized to `size_px`."""
     return covering_fit(width, height, size_px=(size_px, size_px))
 
 

@@ -1,68 +1,103 @@
-"""What a user can choose, as frozen dataclasses, and the presets `original`, `paper` and `best`."""
+"""What a user can choose, as frozen dataclasses, and the presets `original`, `paper` and `best`.
 
-from dataclasses import asdict, dataclass, field, fields, replace
+Every field carries its help text, its choices (a `Literal`) and its range. The command line is
+built from them, so each is stated once; nothing here imports torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin
+
+Direction = Literal["uni", "bi"]
+Eye = Literal["left", "right"]
+Normalisation = Literal["batch", "image"]
+Rounding = Literal["truncate", "nearest", "subpixel"]
+Inversion = Literal["null-text", "direct"]
+Task = Literal["text", "depth", "image"]
+MapKind = Literal["near-bright", "far-bright", "depth", "disparity_px"]
 
 SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
-Direction = Literal["uni", "bi"]
-Rounding = Literal["truncate", "nearest", "subpixel"]
-Normalisation = Literal["image", "batch"]
-Eye = Literal["left", "right"]
-MapKind = Literal["near-bright", "far-bright", "depth", "disparity_px"]
+# Largest shift, in percent of the width.
+MAX_SCALE_PERCENT = 50.0
 
 
-def option(default: Any, help: str, *, low: float | None = None, high: float | None = None) -> Any:
-    """Return a dataclass field that carries its help and its range, ends included."""
-    return field(default=default, metadata={"help": help, "low": low, "high": high})
+def option(
+    default: Any, description: str, *, low: float | None = None, high: float | None = None
+) -> Any:
+    """Declare a field with its help text and, for numbers, its smallest and largest value."""
+    return field(default=default, metadata={"help": description, "low": low, "high": high})
 
 
-def check_range(name: str, value: float, low: float | None, high: float | None) -> None:
-    """Raise ValueError unless a value lies in a range; None leaves an end open."""
-    if not (low is None or low <= value) or not (high is None or value <= high):
-        ends = f"{low} or more" if high is None else f"{low} to {high}"
-        raise ValueError(f"{name}: got {value}, expected {ends}")
+def choices(of: Field) -> tuple[str, ...]:
+    """Return the values that a field of type `Literal` may have; none for other types."""
+    return get_args(of.type) if get_origin(of.type) is Literal else ()
 
 
-def check_fields(options: Any) -> None:
-    """Check every field of an options dataclass against its choices and its range.
+def check_fields(values: Any) -> None:
+    """Check every field of a dataclass instance against its choices and its range.
 
     Raises:
-        ValueError: naming the field.
+        ValueError: naming the field, what came and what was expected.
     """
-    for each in fields(options):
-        value = getattr(options, each.name)
-        if get_origin(each.type) is Literal and value not in get_args(each.type):
-            choices = ", ".join(get_args(each.type))
-            raise ValueError(f"{each.name}: got {value!r}, expected one of {choices}")
+    for each in fields(values):
+        value = getattr(values, each.name)
+        allowed = choices(each)
+        if allowed and value not in allowed:
+            raise ValueError(
+                f"{each.name}: got {value!r}, expected one of {', '.join(map(str, allowed))}"
+            )
         low, high = each.metadata.get("low"), each.metadata.get("high")
-        if isinstance(value, int | float) and (low, high) != (None, None):
-            check_range(each.name, value, low, high)
-
-
-def _check_convergence(convergence: float | str) -> None:
-    if isinstance(convergence, str) and convergence != "auto":
-        raise ValueError(f"convergence: got {convergence!r}, expected 0 to 1, or auto")
+        if low is None or value is None or isinstance(value, str):
+            continue
+        if not low <= value <= high:
+            raise ValueError(f"{each.name}: got {value}, expected {low:g} to {high:g}")
 
 
 @dataclass(frozen=True)
 class StereoOptions:
-    """How the right view is made out of the left one; each field's help says what it is."""
+    """How the right view is made out of the left one.
 
-    preset: str = option("paper", "as the published code, as the paper, or the best there is")
-    direction: Direction = option("uni", "views attend to the left one (uni), or to both (bi)")
-    scale_percent: float = option(8.0, "largest shift in percent of the width", low=-50, high=50)
-    shift_both: bool = option(False, "move both views by half")
-    deblur: bool = option(True, "noise in the holes of the shift")
-    rounding: Rounding = option("nearest", "how shifts become whole latent cells")
-    normalisation: Normalisation = option("image", "what scales disparity to [0, 1]")
-    shift_step: int | None = option(None, "step after which the shift happens", low=0)
-    masked_denoising: bool = option(True, "write the shifted left view into the right one again")
-    shared_attention: bool = option(True, "apply the self-attention edit from the shift on")
-    warp_depth_condition: bool = option(True, "show the UNet the right view's own depth")
-    inversion: Literal["null-text", "direct"] = option("null-text", "how the picture becomes noise")
-    fusion: bool = option(False, "warp the left picture and let denoising fill the holes alone")
-    renoised_cells: bool = option(True, "set known cells to the encoded warp after every step")
+    `preset` is recorded and never read by the method. Methods refer to the paper's equations.
+    """
+
+    preset: str = "paper"
+    direction: Direction = option(
+        "uni", "whether both views attend to the left one (uni) or to both (bi)"
+    )
+    scale_percent: float = option(
+        8.0,
+        "largest shift, in percent of the width (s in eq. 3)",
+        low=-MAX_SCALE_PERCENT,
+        high=MAX_SCALE_PERCENT,
+    )
+    shift_both: bool = option(False, "move each view by half of the shift")
+    deblur: bool = option(True, "put noise into the holes of the shift, instead of zeros")
+    rounding: Rounding = option("nearest", "how shifts become cells of the latents")
+    normalisation: Normalisation = option(
+        "image", "scale disparity to [0, 1] by each image's range or by the batch's"
+    )
+    shift_step: int | None = option(
+        None, "step, from 0, after which the shift happens; None: a fifth of them", low=0, high=500
+    )
+    masked_denoising: bool = option(
+        True, "write the shifted left latents into the right ones again after later steps"
+    )
+    shared_attention: bool = option(True, "edit self-attention from the shift on")
+    warp_depth_condition: bool = option(
+        True, "show a depth-conditioned network the right view's own depth"
+    )
+    inversion: Inversion = option(
+        "null-text",
+        "how a photo becomes noise: null-text optimisation, or direct, which replays the stored "
+        "inversion as the left branch",
+    )
+    fusion: bool = option(
+        False, "warp the left picture at its own size and let diffusion fill the holes alone"
+    )
+    renoised_cells: bool = option(
+        True, "with fusion, set known cells to the encoded warp after every step"
+    )
     guided_start: float = option(
         0.9,
         "share of the steps after which the preset best lets denoising change what continues a "
@@ -76,16 +111,18 @@ class StereoOptions:
     )
     edge_dilation_percent: float = option(
         1.2,
-        "percent of the width by which the preset best widens objects of the depth network's map, "
-        "whose edges are soft; your own maps stay as they are",
+        "percent of the width by which the preset best widens objects of a predicted map, whose "
+        "edges are soft; your own maps stay as they are",
         low=0,
         high=5,
     )
-    metric_disparity: bool = option(False, "a given map is in pixels and taken as it is")
+    metric_disparity: bool = option(
+        False, "the disparity map is in pixels of the picture, and taken as it is (preset best)"
+    )
     convergence: float | Literal["auto"] = option(
         0.0,
-        "share of the disparity range, 0 being its farthest, that lies in the plane of the screen; "
-        "auto: by the histogram, within the limits of comfort",
+        "share of the disparity range, from the farthest point, that lies in the plane of the "
+        "screen; auto places it by the histogram, within the limits of comfort",
         low=0,
         high=1,
     )
@@ -93,13 +130,16 @@ class StereoOptions:
         (2.078, 2.015), "largest parallax in front of and behind the screen for convergence auto"
     )
     eye: Eye = option("right", "whose view is made out of the other's")
-    published_depth_input: bool = option(False, "feed DPT without its normalisation")
-    published_bookkeeping: bool = option(False, "re-use the shift's mask, as published")
-    schedule: Literal["exact", "published"] = option("exact", "passes that are run")
+    published_bookkeeping: bool = option(
+        False,
+        "do as the published code, its faults included, from the loaded picture to the saved one; "
+        "also keep the shift's mask and re-shift a shifted left view",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_convergence(self.convergence)
+        if isinstance(self.convergence, str) and self.convergence != "auto":
+            raise ValueError(f"convergence: got {self.convergence!r}, expected 0 to 1, or auto")
         if self.fusion and not self.left_stands_alone:
             raise ValueError(
                 "fusion: keeps the left view, so it goes with direction 'uni', without shift_both"
@@ -110,12 +150,7 @@ class StereoOptions:
                 "more; eye 'left' makes the other view"
             )
         if self.eye == "left" and self.shift_both:
-            raise ValueError("eye: got 'left', but shift_both makes both views anew")
-
-    @property
-    def is_wasteful(self) -> bool:
-        """Return whether the published code's needless work is done, too."""
-        return self.schedule == "published"
+            raise ValueError("eye: got 'left', but shift_both moves both views")
 
     @property
     def left_stands_alone(self) -> bool:
@@ -125,44 +160,49 @@ class StereoOptions:
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How Stable Diffusion is sampled; each field's help says what it is."""
+    """How Stable Diffusion is sampled; sample k has the seed `seed` + k."""
 
-    steps: int = option(50, "DDIM steps", low=1, high=500)
-    guidance_scale: float | None = option(None, "guidance scale", low=0, high=100)
-    eta: float = option(0.0, "eta of DDIM", low=0, high=1)
-    seed: int = option(42, "of the start noise", low=0, high=2**32 - 1)
+    steps: int = option(50, "DDIM steps of the full schedule", low=1, high=500)
+    guidance_scale: float | None = option(
+        None,
+        "classifier-free guidance; 1 switches it off; None: the model's or the workflow's own",
+        low=0,
+        high=100,
+    )
+    eta: float = option(0.0, "DDIM's eta, the share of fresh noise per step", low=0, high=1)
+    seed: int = option(42, "seed of the first sample's start noise", low=0, high=2**32 - 1)
     samples: int = option(1, "pairs at a time", low=1, high=1024)
-    height_px: int | None = option(None, "height, a multiple of 64")
-    width_px: int | None = option(None, "width, a multiple of 64")
-    strength: float = option(1.0, "how much of the picture is made anew, up to 1")
+    height_px: int | None = option(None, "height", low=SIZE_MULTIPLE_PX, high=MAX_SIDE_PX)
+    width_px: int | None = option(None, "width", low=SIZE_MULTIPLE_PX, high=MAX_SIDE_PX)
+    strength: float = option(1.0, "share of the schedule that is run from a given image")
 
     def __post_init__(self) -> None:
         check_fields(self)
         for name in ("height_px", "width_px"):
-            size = getattr(self, name)
-            if size is not None and (not 0 < size <= MAX_SIDE_PX or size % SIZE_MULTIPLE_PX):
+            size_px = getattr(self, name)
+            if size_px is not None and size_px % SIZE_MULTIPLE_PX:
                 raise ValueError(
-                    f"{name}: got {size}, expected a multiple of {SIZE_MULTIPLE_PX}, "
+                    f"{name}: got {size_px}, expected a multiple of {SIZE_MULTIPLE_PX}, "
                     f"at most {MAX_SIDE_PX}"
                 )
         if not 0 < self.strength <= 1:
             raise ValueError(f"strength: got {self.strength}, expected more than 0, at most 1")
 
     @property
-    def seeds(self) -> range:
+    def seeds(self) -> Sequence[int]:
         """Return the seed of every sample."""
         return range(self.seed, self.seed + self.samples)
 
 
 @dataclass(frozen=True)
 class NullTextOptions:
-    """Settings of the null-text optimisation; the defaults are the published ones."""
+    """How null-text inversion optimises; the defaults are the published ones."""
 
-    inner_steps: int = option(
-        10, "optimisation steps of the null-text inversion per DDIM step, at most", low=1
+    inner_steps: int = option(10, "Adam steps for each denoising step, at most", low=1, high=1000)
+    epsilon: float = option(1e-5, "stop when the loss is below this + step * 2e-5")
+    scale_with_steps: bool = option(
+        True, "run the course that the published 50 steps take in any number of steps"
     )
-    epsilon: float = option(1e-5, "stop when the loss is below epsilon + step * 2e-5")
-    scale_with_steps: bool = option(True, "run the same course in any number of steps")
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -176,7 +216,6 @@ PRESETS: dict[str, StereoOptions] = {
         normalisation="batch",
         shift_step=10,
         warp_depth_condition=False,
-        published_depth_input=True,
         published_bookkeeping=True,
     ),
     "paper": StereoOptions(),
@@ -192,10 +231,10 @@ def preset(name: str, **changes: Any) -> StereoOptions:
     """
     if name not in PRESETS:
         raise ValueError(f"preset: got {name!r}, expected one of {', '.join(PRESETS)}")
-    known = {field.name for field in fields(StereoOptions)}
-    unknown = sorted(set(changes) - known)
+    names = {each.name for each in fields(StereoOptions)}
+    unknown = sorted(set(changes) - names)
     if unknown:
-        raise ValueError(f"{unknown[0]}: not a stereo option, expected one of {sorted(known)}")
+        raise ValueError(f"{unknown[0]}: not a stereo option, expected one of {sorted(names)}")
     return replace(PRESETS[name], **{k: v for k, v in changes.items() if v is not None})
 
 

@@ -19,7 +19,7 @@ from stereo.cli.progress import STAGES
 if TYPE_CHECKING:
     import numpy as np
 
-    from stereo.method.denoise import StepReport
+    from stereo.method.run import StepReport
     from stereo.pair import StereoPair
 
 UPDATE_S = 0.3

@@ -12,8 +12,8 @@ from stereo.app.uploads import read_map, read_picture
 from stereo.cli.finished import item_seed
 from stereo.cli.inputs import PICTURE_OPTIONS, check_text
 from stereo.cli.job import StereoJob
-from stereo.frame import picture_size
 from stereo.options import NullTextOptions, SamplingOptions, preset
+from stereo.pixels.codec import picture_size
 
 SCRIPTS = {"text": "txt2stereoimg.py", "depth": "depth2stereoimg.py", "image": "img2stereo.py"}
 SHOWN_CHARACTERS = 60

@@ -9,13 +9,8 @@ from torch import Tensor, nn
 
 from ldm.checkpoint import SCHEDULE, build_model, read_config
 from ldm.known_files import ROOT
-from stereo.runtime.models import (
-    Task,
-    choose_device,
-    choose_precision,
-    load_depth_model,
-    load_model,
-)
+from stereo.runtime.device import choose_device, choose_precision
+from stereo.runtime.models import Task, load_depth_model, load_model
 from stereo.runtime.speed import suit_device
 
 if TYPE_CHECKING:

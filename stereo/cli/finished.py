@@ -12,7 +12,7 @@ from typing import Any
 
 from stereo.formats import FORMATS
 from stereo.formats.metadata import from_text
-from stereo.method.seeds import derived_seed
+from stereo.noise import derived_seed
 
 FINGERPRINT_DIGITS = 16
 

@@ -10,12 +10,10 @@ from stereo import pipelines
 from stereo.comfort.finish import with_comfort
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.strength import with_strength
-from stereo.depth.disparity import predict_disparity
-from stereo.frame import fit_to_model, picture_size
-from stereo.method.denoise import OnStep
-from stereo.method.latents import latent_size
+from stereo.method.run import OnStep
 from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
 from stereo.pair import StereoPair
+from stereo.pixels.codec import fit_to_model, latent_size, picture_size
 from stereo.runtime.guidance import with_guidance
 from stereo.runtime.models import Task
 
@@ -115,6 +113,4 @@ def _call(job: StereoJob, models: Models, on_step: OnStep | None) -> list[Stereo
     if job.task == "text":
         return pipelines.text_to_stereo(model, depth_model, job.prompt, **common)
     (picture,) = job.pictures
-    if disparity is None and depth_model is not None:
-        common["disparity"] = predict_disparity(depth_model, picture)
-    return pipelines.depth_to_stereo(model, picture, job.prompt, **common)
+    return pipelines.depth_to_stereo(model, picture, job.prompt, depth_model=depth_model, **common)

@@ -14,14 +14,7 @@ from stereo.cli.fields import add_fields, options_of, typed
 from stereo.comfort.options import ComfortOptions, Rule
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 from stereo.images import MAX_MEGAPIXELS
-from stereo.options import (
-    PRESETS,
-    MapKind,
-    NullTextOptions,
-    SamplingOptions,
-    StereoOptions,
-    option,
-)
+from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import StepReport
+    from stereo.method.run import StepReport
 
 STAGES = {
     "left": "left view",

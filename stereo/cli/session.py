@@ -122,7 +122,7 @@ class Session:
     def _read(self, name: Path | str) -> Item:
         if isinstance(name, Path):
             return self._alone or inputs.read_picture(name, self._args, self._argument)
-        from stereo.frame import picture_size
+        from stereo.pixels.codec import picture_size
 
         height_px, width_px = picture_size(self._models.diffusion, self._sampling)
         return inputs.read_prompt(name, self._args, size_px=(width_px, height_px))

@@ -6,14 +6,9 @@ import numpy as np
 
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.report import comfort_report
-from stereo.comfort.window import (
-    mask_strips,
-    own_disparity,
-    violation_share,
-    window_strips,
-    window_violations,
-)
+from stereo.comfort.window import mask_strips, violation_share, window_strips, window_violations
 from stereo.pair import StereoPair
+from stereo.pixels.warp import own_disparity
 
 
 def with_comfort(pair: StereoPair, comfort: ComfortOptions) -> StereoPair:

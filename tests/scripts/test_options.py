@@ -51,7 +51,7 @@ def test_scripts_stay_short(name: str) -> None:
 
 
 def test_choices_are_those_of_the_package() -> None:
-    from stereo.runtime.models import PRECISIONS
+    from stereo.runtime.device import PRECISIONS
 
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
 

@@ -8,7 +8,7 @@ import torch
 
 from stereo.app.preview import PairPreview, draw_latents, fit_colours
 from stereo.images import Fit, read_image
-from stereo.method.latents import encode
+from stereo.pixels.codec import encode
 from tests.stereo.app.test_inputs import ROOT
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from stereo.cli.job import Models, StereoJob, run
 from stereo.comfort.options import ComfortOptions
-from stereo.comfort.window import own_disparity, violation_share, window_strips, window_violations
+from stereo.comfort.window import violation_share, window_strips, window_violations
 from stereo.formats.wiggle import shift_to_right_px
 from stereo.options import SamplingOptions, preset
 from stereo.pair import StereoPair
 from stereo.pipelines import text_to_stereo
+from stereo.pixels.warp import own_disparity
 
 FEW = SamplingOptions(steps=5, guidance_scale=2.0, seed=3)
 SQUARE = (slice(20, 50), slice(30, 60))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from stereo.comfort.limits import MAX_STRENGTH_PERCENT, limits
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.strength import with_strength
-from stereo.finish import shifted_ranges
-from stereo.method.schedule import latent_shift
+from stereo.depth.parallax import disparity_pixels, relative_cells
+from stereo.method.latent_shift import latent_shift
 from stereo.options import StereoOptions, preset
-from stereo.stages import pixel_disparity
+from stereo.pairs import shifted_ranges_px
 from tests.stereo.comfort.draws import random_map, rules, viewings
 
 
@@ -28,7 +28,7 @@ def test_pairs_of_best_reach_the_limits_and_keep_them(rule, viewing, convergence
     comfort = ComfortOptions(viewing.display_width_cm, viewing.viewing_distance_cm, comfort=rule)
     near = random_map(seed)
     settled = with_strength(options, comfort, width_px=32, cells=4)
-    reached = pixel_disparity(near, settled) / 32 * 100
+    reached = disparity_pixels(near, settled) / 32 * 100
     crossed, uncrossed = float(reached.max()), float(-reached.min())
     allowed, hair = limits(rule, viewing), 1e-5  # of float32
     assert crossed <= allowed.crossed_percent * (1 + hair) + hair
@@ -44,8 +44,8 @@ def test_whole_cells_stay_inside_too(changes, convergence, distance_cm):
     options = preset("paper", convergence=convergence, **changes)
     comfort = ComfortOptions(viewing_distance_cm=distance_cm, comfort="degree")
     settled = with_strength(options, comfort, width_px=1024, cells=128)
-    plan = latent_shift(random_map(3, (128, 128)), (128, 128), settled)
-    ((far, near),) = shifted_ranges(plan, 1024, settled)
+    plan = latent_shift(relative_cells(random_map(3, (128, 128)), (128, 128), settled), settled)
+    ((far, near),) = shifted_ranges_px(plan, 1024, settled)
     allowed = limits("degree", comfort)
     crossed, uncrossed = near / 1024 * 100, -far / 1024 * 100
     assert crossed <= allowed.crossed_percent and uncrossed <= allowed.uncrossed_percent
