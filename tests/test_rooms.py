@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # What stands in one line may not use each other.
 ORDER = """
-stereo.colours
+stereo.camera
 dpt | stereo.options stereo.pair stereo.images stereo.noise
 ldm
 stereo.runtime
