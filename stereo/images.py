@@ -14,7 +14,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
-from stereo.colours import standard_colours
+from stereo.camera import restore_orientation, standard_colours
 
 MAX_MEGAPIXELS = 250.0
 MAX_ASPECT = 4
@@ -22,10 +22,6 @@ SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 # Formats that Pillow only knows the names of, or hands over to other programs; PFM holds maps.
 NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
 NO_PICTURE_SUFFIXES = {".pfm"}
-# Where a HEIF file has one of these boxes its EXIF orientation has been applied already.
-TURNING_BOXES = (b"irot", b"imir")
-HEIF_HEADER_BYTES = 2**20
-ORIENTATION = 0x0112
 NAMED_AT_MOST = 8
 # What Pillow's decoders raise on damaged files.
 DAMAGE = (
@@ -106,7 +102,7 @@ def open_image(
             check_pixels(image.size, max_megapixels)
             image.load()
             if image.format == "HEIF":
-                _take_orientation(image, path)
+                restore_orientation(image, path)
             return ImageOps.exif_transpose(image)
     except DAMAGE as error:
         why = reason(error)
@@ -124,18 +120,6 @@ def _open(path: Path) -> Image.Image:
             return Image.open(path, formats=decoders())
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-
-
-def _take_orientation(image: Image.Image, path: Path) -> None:
-    """Give a HEIF picture its EXIF orientation back, unless the file says it in its own way.
-
-    Its decoder turns pictures by the file's own boxes alone, which some programs do not write.
-    """
-    orientation = image.info.get("original_orientation")
-    with path.open("rb") as file:
-        head = file.read(HEIF_HEADER_BYTES)
-    if orientation and not any(box in head for box in TURNING_BOXES):
-        image.getexif()[ORIENTATION] = orientation
 
 
 def check_pixels(size: tuple[int, int], max_megapixels: float) -> None:

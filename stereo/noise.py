@@ -120,5 +120,5 @@ def derived_seed(seed: int, use: str) -> int:
     It is hashed: PyTorch's CPU generator looks at the lowest 32 bits of a seed alone, so no
     offset leads out of the range of other seeds.
     """
-    digest = hashlib.sha256(f"{seed}\n{use}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\n{use}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:4], "big")

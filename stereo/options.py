@@ -4,6 +4,7 @@ Every field carries its help text, its choices (a `Literal`) and its range. The 
 built from them, so each is stated once; nothing here imports torch.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin
@@ -50,8 +51,9 @@ def check_fields(values: Any) -> None:
         low, high = each.metadata.get("low"), each.metadata.get("high")
         if low is None or value is None or isinstance(value, str):
             continue
-        if not low <= value <= high:
-            raise ValueError(f"{each.name}: got {value}, expected {low:g} to {high:g}")
+        if not low <= value <= (math.inf if high is None else high):
+            ends = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+            raise ValueError(f"{each.name}: got {value}, expected {ends}")
 
 
 @dataclass(frozen=True)

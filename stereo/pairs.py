@@ -70,18 +70,20 @@ class Views:
         right: likewise.
         valid: (n, H, W) bool, which right pixels came from the left view.
         ranges_px: disparity of each sample's farthest and nearest point.
+        disparity: (n, H, W) of the left views, of any unit, as it moved them.
     """
 
     left: np.ndarray
     right: np.ndarray
     valid: np.ndarray
     ranges_px: list[RangePx]
+    disparity: Tensor
 
 
 def stereo_pairs(work: Work, left: LeftView) -> list[StereoPair]:
     """Make the right views, out of shifted latents or warped pixels, and pair them up."""
     views = warped_pixels(work, left) if work.options.fusion else shifted_latents(work, left)
-    relative = normalise(enlarge(left.disparity, views.left.shape[1:3])).cpu().numpy()
+    relative = normalise(enlarge(views.disparity, views.left.shape[1:3])).cpu().numpy()
     pairs = []
     for k, range_px in enumerate(views.ranges_px):
         settings = {
@@ -124,7 +126,8 @@ def shifted_latents(work: Work, left: LeftView) -> Views:
         pictures = tuple(tensor_to_images(view) for view in views)
     ranges_px = shifted_ranges_px(shift, pictures[0].shape[2], options)
     mask = _picture_mask(valid, pictures[0].shape[1:3])
-    return Views(*pictures, mask, ranges_px if moved else [(0.0, 0.0)] * len(mask))
+    ranges_px = ranges_px if moved else [(0.0, 0.0)] * len(mask)
+    return Views(*pictures, mask, ranges_px, left.disparity)
 
 
 def warped_pixels(work: Work, left: LeftView) -> Views:
@@ -135,7 +138,8 @@ def warped_pixels(work: Work, left: LeftView) -> Views:
         one if own else widen_edges(one, percent)
         for one, own in zip(disparity.split(1), left.has_own_map, strict=True)
     ]
-    disparity_px = disparity_pixels(torch.cat(widened), work.options).cpu().numpy()
+    disparity = torch.cat(widened)
+    disparity_px = disparity_pixels(disparity, work.options).cpu().numpy()
     right, valid = warp_and_inpaint(
         work.model,
         work.run,
@@ -147,7 +151,7 @@ def warped_pixels(work: Work, left: LeftView) -> Views:
         noise=work.noise.holes(),
     )
     ranges_px = [(float(one.min()), float(one.max())) for one in disparity_px]
-    return Views(left.pictures, right, valid, ranges_px)
+    return Views(left.pictures, right, valid, ranges_px, disparity)
 
 
 def as_eyes_see(pair: StereoPair, range_px: RangePx, options: StereoOptions) -> StereoPair:

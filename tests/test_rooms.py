@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # What stands in one line may not use each other.
 ORDER = """
-dpt | stereo.options stereo.pair stereo.images stereo.noise
+stereo.camera
+dpt | stereo.options stereo.pair stereo.colours stereo.noise
+stereo.images
 ldm
 stereo.runtime
 stereo.method

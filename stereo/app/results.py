@@ -1,11 +1,11 @@
 """Results on disk: a private folder for each visitor, all formats of each pair, nothing half."""
 
+import hashlib
 import re
 import secrets
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from stereo.app.request import Request
@@ -47,21 +47,16 @@ class Shelves:
     """A folder with an unguessable name for each visitor, under one root."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._lock = Lock()
-        self._folders: dict[str, Path] = {}
+        self._root, self._secret = root, secrets.token_bytes(16)
 
     def folder(self, visitor: str) -> Path:
         """Return a visitor's folder; it is made when something is saved in it."""
-        with self._lock:
-            return self._folders.setdefault(visitor, self._root / secrets.token_urlsafe(18))
+        name = hashlib.blake2s(visitor.encode(), key=self._secret, digest_size=16)
+        return self._root / name.hexdigest()
 
     def clear(self, visitor: str) -> None:
         """Delete all that a visitor left."""
-        with self._lock:
-            folder = self._folders.pop(visitor, None)
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.folder(visitor), ignore_errors=True)
 
 
 def save_result(pair: StereoPair, request: Request, loaded: Loaded, folder: Path) -> Result:

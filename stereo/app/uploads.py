@@ -9,12 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stereo.app.settings import WORKING_PIXELS, Limits
+from stereo.app.settings import MEGABYTE, WORKING_PIXELS, Limits
 from stereo.depth.maps import read_disparity
 from stereo.images import Fit, read_image
 from stereo.options import MapKind
-
-MEGABYTE = 2**20
 
 log = logging.getLogger(__name__)
 

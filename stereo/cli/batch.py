@@ -24,16 +24,10 @@ def work_on_each(
 ) -> int:
     """Read and work on this process's share, `at_once` together; returns the exit code.
 
-    A single item fails as a whole. Of several, the bad ones are reported in one line each and
-    skipped, and the code is 1; only errors of the item itself are, not a full disk. Where
-    something is wrong with one of those worked on together, each is worked on alone.
-
-    Args:
-        names: of the items of all processes.
-        read: makes an item of its name.
-        work: makes the results of some items; returns for how many there was something to do.
-        team: the processes.
-        at_once: items worked on together.
+    `work` returns for how many items there was something to do. A single item fails as a whole.
+    Of several, the bad ones are reported in one line each and skipped, and the code is 1; only
+    errors of the item itself are, not a full disk. Where something is wrong with one of those
+    worked on together, each is worked on alone.
     """
     tally: Counter[str] = Counter()
     share = team.shard.of(list(names))
@@ -52,8 +46,7 @@ def work_on_each(
             shown = group[0].name if isinstance(group[0], Path) else repr(group[0])
             log.error("skipped %s: %s", shown, one_line(error))
         else:
-            tally["made"] += made
-            tally["there already"] += len(group) - made
+            tally.update({"made": made, "there already": len(group) - made})
     totals = {kind: team.total(tally[kind]) for kind in ("made", "there already", "failed")}
     if not team.leads:
         # The first process speaks for all; another one's failure would end it.

@@ -46,7 +46,7 @@ def add_fields(group: Any, kind: type, *names: str, **changes: Any) -> None:
         keywords = {"help": field.metadata["help"], "default": field.default, **_parsing(field)}
         low, high = field.metadata["low"], field.metadata["high"]
         if None not in (low, high):
-            keywords["help"] += f", {low} to {high}"
+            keywords["help"] += f", {_plain(low)} to {_plain(high)}"
         if kind is StereoOptions:
             keywords["help"] += _default_of_presets(field.name)
             keywords["default"] = None
@@ -93,6 +93,10 @@ def _parser(field: Field, kind: type, words: tuple[str, ...]) -> Callable[[str],
     if kind is int and field.metadata["low"] == 1:
         return whole_number
     return TYPES.get(field.name) or (number_or(*words) if words else kind)
+
+
+def _plain(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _default_of_presets(name: str) -> str:

@@ -12,13 +12,14 @@ from typing import Any
 
 from stereo.formats import FORMATS
 from stereo.formats.metadata import from_text
-from stereo.noise import derived_seed
 
 FINGERPRINT_DIGITS = 16
 
 
 def item_seed(seed: int, name: str) -> int:
     """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
+    from stereo.noise import derived_seed  # needs torch
+
     return derived_seed(seed, name) >> 1
 
 

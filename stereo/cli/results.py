@@ -41,15 +41,14 @@ class Results:
         self._outdir: Path = args.outdir
         self._formats = args.format
         self._rows: int = getattr(args, "n_rows", 0)
-        self._settings = {
-            name: getattr(args, name)
-            for name in ("parameterization", "depth")
-            if getattr(args, name)
-        }
-        if args.config is not None:
-            self._settings["config"] = _relative(args.config)
         words = sys.argv[1:] if arguments is None else arguments
-        self._settings["command"] = shlex.join(["python", Path(sys.argv[0]).name, *words])
+        given = {
+            "parameterization": args.parameterization,
+            "map_kind": args.map,
+            "config": args.config and _relative(args.config),
+            "command": shlex.join(["python", Path(sys.argv[0]).name, *words]),
+        }
+        self._settings = {name: value for name, value in given.items() if value}
         texts = {"prompt": max(prompts, key=len), **self._settings, "others": " " * OTHERS_BYTES}
         check_settings(self._formats, texts)
         self._seed: int = args.seed

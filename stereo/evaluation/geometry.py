@@ -2,9 +2,8 @@
 
 import cv2
 import numpy as np
-import torch
 
-from stereo.method.shift import fill_with_background
+from stereo.depth.maps import fill_rows
 
 OFF_BY_PX = 3.0
 BLOCK_PX = 5
@@ -42,24 +41,6 @@ def sgbm_disparity(left: np.ndarray, right: np.ndarray, *, largest_px: float) ->
 def match_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Match a pair by SGBM and fill the gaps along rows; disparity (H, W) float32."""
     return fill_rows(sgbm_disparity(left, right, largest_px=LARGEST_SHARE * left.shape[1]))
-
-
-def fill_rows(disparity: np.ndarray) -> np.ndarray:
-    """Fill NaN in (H, W) with the farther of the two row neighbours; empty rows copy the nearest.
-
-    Raises:
-        ValueError: when there is no value at all.
-    """
-    finite = np.isfinite(disparity)
-    if not finite.any():
-        raise ValueError("disparity: got no known pixel, expected some")
-    values, valid = (
-        torch.from_numpy(a)[None, None] for a in (disparity.astype(np.float32), finite)
-    )
-    rows = fill_with_background(values, valid)[0, 0].numpy()
-    with_values = np.flatnonzero(finite.any(axis=1))
-    nearest = np.abs(np.arange(len(rows))[:, None] - with_values).argmin(axis=1)
-    return rows[with_values[nearest]]
 
 
 def end_point_error(

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from stereo.depth.map_files import read_stored
+from stereo.depth.maps import fill_rows
 from stereo.evaluation.commit import git_commit
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 from stereo.evaluation.failures import FAILURES, forget, record
 from stereo.evaluation.files import RunFolder, read_mask, write_image, write_map
-from stereo.evaluation.geometry import fill_rows
 from stereo.evaluation.json_files import read_json, write_json
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.registry import is_generated, make_method

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from stereo.depth.maps import fill_rows
 from stereo.evaluation.failures import FAILURES, forget, record
 from stereo.evaluation.files import RunFolder
 from stereo.evaluation.geometry import (
     LARGEST_SHARE,
     end_point_error,
-    fill_rows,
     sgbm_disparity,
     share_off,
 )

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from stereo.depth.disparity import normalise_disparity
+from stereo.depth.maps import fill_rows
 from stereo.evaluation.datasets.scene import Scene
-from stereo.evaluation.geometry import LARGEST_SHARE, fill_rows, match_pair, sgbm_disparity
+from stereo.evaluation.geometry import LARGEST_SHARE, match_pair, sgbm_disparity
 from stereo.pixels.holes import stretch_background
 from stereo.pixels.warp import warp_right
 

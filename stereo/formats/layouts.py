@@ -27,20 +27,6 @@ def split_columns(picture: np.ndarray) -> Views:
     return _halves(picture, axis=1)
 
 
-def half_side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Squeeze each view to half of its width, (H, W, 3) for an even W."""
-    height, width = left.shape[:2]
-    size = ((width + 1) // 2, height)
-    return side_by_side(_resize(left, size), _resize(right, size))
-
-
-def split_half_columns(picture: np.ndarray) -> Views:
-    """Take squeezed views apart and stretch them to the full width again."""
-    views = split_columns(picture)
-    size = (picture.shape[1], picture.shape[0])
-    return _resize(views[0], size), _resize(views[1], size)
-
-
 def top_bottom(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Put the left view above the right one, (2H, W, 3)."""
     return np.concatenate([left, right], axis=0)
@@ -49,20 +35,6 @@ def top_bottom(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def split_rows(picture: np.ndarray) -> Views:
     """Take two views of equal height apart."""
     return _halves(picture, axis=0)
-
-
-def half_top_bottom(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Squeeze each view to half of its height, (H, W, 3) for an even H."""
-    height, width = left.shape[:2]
-    size = (width, (height + 1) // 2)
-    return top_bottom(_resize(left, size), _resize(right, size))
-
-
-def split_half_rows(picture: np.ndarray) -> Views:
-    """Take squeezed views apart and stretch them to the full height again."""
-    views = split_rows(picture)
-    size = (picture.shape[1], picture.shape[0])
-    return _resize(views[0], size), _resize(views[1], size)
 
 
 def row_interleaved(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -82,21 +54,31 @@ def split_interleaved(picture: np.ndarray) -> Views:
 
 def swapped(layout: Layout) -> Layout:
     """Return the layout with the right view first."""
+    return Layout(
+        lambda left, right: layout.pack(right, left), lambda picture: layout.unpack(picture)[::-1]
+    )
 
-    def pack(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return layout.pack(right, left)
+
+def squeezed(layout: Layout, *, axis: int) -> Layout:
+    """Return the layout with each view at half its size along an axis, stretched on reading."""
+
+    def half(view: np.ndarray) -> np.ndarray:
+        size = [view.shape[0], view.shape[1]]
+        size[axis] = (size[axis] + 1) // 2
+        return _resize(view, (size[1], size[0]))
 
     def unpack(picture: np.ndarray) -> Views:
-        right, left = layout.unpack(picture)
-        return left, right
+        size = (picture.shape[1], picture.shape[0])
+        left, right = layout.unpack(picture)
+        return _resize(left, size), _resize(right, size)
 
-    return Layout(pack, unpack)
+    return Layout(lambda left, right: layout.pack(half(left), half(right)), unpack)
 
 
 SIDE_BY_SIDE = Layout(side_by_side, split_columns)
-HALF_SIDE_BY_SIDE = Layout(half_side_by_side, split_half_columns)
+HALF_SIDE_BY_SIDE = squeezed(SIDE_BY_SIDE, axis=1)
 TOP_BOTTOM = Layout(top_bottom, split_rows)
-HALF_TOP_BOTTOM = Layout(half_top_bottom, split_half_rows)
+HALF_TOP_BOTTOM = squeezed(TOP_BOTTOM, axis=0)
 INTERLEAVED = Layout(row_interleaved, split_interleaved)
 
 

@@ -1,6 +1,7 @@
 """Uploads, checkpoints and requests: what a visitor may give, and what is said otherwise."""
 
 import importlib.util
+import os
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from PIL import Image
 
 from stereo.app.catalogue import EMBEDDED_NAME, list_checkpoints, pick_checkpoint
-from stereo.app.settings import MAX_STEPS, WORKING_PIXELS, Limits
-from stereo.app.uploads import read_map, read_picture
+from stereo.app.request import Request
+from stereo.app.settings import MAX_STEPS, MEGABYTE, WORKING_PIXELS, Limits
+from stereo.app.uploads import make_room, read_map, read_picture, shrunk
 from stereo.cli.fields import options_of
 from stereo.cli.finished import item_seed
 from stereo.cli.options import stereo_options
@@ -138,3 +140,60 @@ def test_the_command_asks_for_the_same(task: str) -> None:
     assert (args.prompt, args.disparity, args.map) == (request.prompt, Path("map.npy"), "depth")
     if task == "image":
         assert args.inner_steps == request.inner_steps
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"prompt": None}, "prompt: got None, expected text"),
+        ({"prompt": 5}, "prompt: got 5, expected text"),
+        ({"prompt": "\ud800"}, "expected UTF-8 text"),
+        ({"steps": "many"}, "steps: got 'many', expected a whole number"),
+        ({"steps": None}, "steps: got None, expected a whole number"),
+        ({"steps": 1.5}, "steps: got 1.5, expected a whole number"),
+        ({"steps": float("nan")}, "steps: got nan, expected a whole number"),
+        ({"steps": float("inf")}, "steps: got inf, expected a whole number"),
+        ({"steps": True}, "steps: got True, expected a whole number"),
+        ({"scale_percent": [1]}, r"scale_percent: got \[1\], expected a number"),
+        ({"scale_percent": float("nan")}, "scale_percent: got nan, expected -50 to 50"),
+        ({"picture": 3}, "picture: got 3, expected a file"),
+        ({"own_map": {"path": 1}}, "own_map: got .*, expected a file"),
+        ({"checkpoint": None}, "checkpoint: got None, expected a model"),
+        ({"map_kind": "x" * 1000}, "map: got 'x+', expected one of near-bright"),
+        ({"negative_prompt": ["x" * 1000]}, "negative_prompt: got .{60}, expected text"),
+    ],
+)
+def test_values_of_wrong_types_are_one_line(changes: dict, words: str) -> None:
+    named = {"prompt": "a", "checkpoint": list_checkpoints("text")[0], **changes}
+    with pytest.raises(ValueError, match=words) as caught:
+        Request(task="text", **named).check()
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_floats_are_whole_numbers() -> None:
+    request = make_request(steps=7.0, seed=3.0)
+    assert (request.steps, request.seed) == (7, 3) and isinstance(request.steps, int)
+
+
+def test_the_oldest_uploads_make_room(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    limits = Limits(max_file_mb=1, max_uploads_mb=4)
+    for age, name in enumerate("dcba"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.png").write_bytes(bytes(MEGABYTE))
+        os.utime(tmp_path / name, (1e9 - age, 1e9 - age))
+    (tmp_path / "results").mkdir()
+    make_room(tmp_path, limits)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b", "c", "d", "results"]
+    assert "removed the 1 oldest uploads to make room" in caplog.text
+    make_room(tmp_path, limits)
+    assert len(list(tmp_path.iterdir())) == 4
+    with pytest.raises(ValueError, match="x.png is no longer here, other uploads needed the room"):
+        read_picture(tmp_path / "a" / "x.png", LIMITS)
+
+
+def test_previews_of_large_maps_are_drawn_small(tmp_path: Path) -> None:
+    near = np.zeros((4000, 5000), np.float32)
+    near[:2000] = 1
+    small = shrunk(near, 360 * 240)
+    assert small.size <= 360 * 240 * 1.01 and small.dtype == np.float32
+    assert small[0, 0] == 1 and small[-1, -1] == 0

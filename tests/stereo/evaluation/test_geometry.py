@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from stereo.evaluation.geometry import end_point_error, fill_rows, sgbm_disparity, share_off
+from stereo.depth.maps import fill_rows
+from stereo.evaluation.geometry import end_point_error, sgbm_disparity, share_off
 
 NAN = np.nan
 

@@ -1,8 +1,9 @@
-"""Colour profiles of photographs: everything becomes sRGB, which is what networks were shown."""
+"""What cameras store beside the pixels: which way is up, and what the colours mean."""
 
 import logging
 from functools import cache
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -10,6 +11,10 @@ from PIL import Image, ImageCms
 # A profile that moves no colour further than this is sRGB itself, as most are.
 SAME_LEVELS = 2
 CHART_LEVELS = (0, 32, 64, 128, 192, 255)
+ORIENTATION = 0x0112
+# Where a HEIF file has one of these boxes its EXIF orientation has been applied already.
+TURNING_BOXES = (b"irot", b"imir")
+HEIF_HEADER_BYTES = 2**20
 
 log = logging.getLogger(__name__)
 
@@ -51,3 +56,15 @@ def _chart() -> Image.Image:
     levels = np.array(CHART_LEVELS, np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
     return Image.fromarray(colours.reshape(len(levels), -1, 3))
+
+
+def restore_orientation(image: Image.Image, path: Path) -> None:
+    """Give a HEIF picture its EXIF orientation back, unless the file says it in its own way.
+
+    Its decoder turns pictures by the file's own boxes alone, which some programs do not write.
+    """
+    orientation = image.info.get("original_orientation")
+    with path.open("rb") as file:
+        head = file.read(HEIF_HEADER_BYTES)
+    if orientation and not any(box in head for box in TURNING_BOXES):
+        image.getexif()[ORIENTATION] = orientation
