@@ -74,13 +74,13 @@ class TextTask(Task):
         """Return the cross-entropies of colour and shape, averaged over columns, and the drift."""
         index = torch.randint(len(self.tokens), (stage.batch,), generator=generator)
         tokens = self.tokens[index].to(self.device)
-        embeddings = self.encoder.encode_tokens(tokens)
+        embeddings = self.encoder.encode_with_transformer(tokens)
         features = self.reader(embeddings)
         loss = self.reader.names.loss(features, self.numbers[index].to(self.device))
         if self.before is None:
             return loss
         with torch.no_grad():
-            before = self.before.encode_tokens(tokens)
+            before = self.before.encode_with_transformer(tokens)
         return loss + self.settings.loss["keep"] * F.mse_loss(embeddings.float(), before.float())
 
     def sheet(self) -> Tensor:

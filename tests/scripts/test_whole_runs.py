@@ -19,10 +19,10 @@ from torch import Tensor
 from ldm.checkpoint import build_model, read_config
 from ldm.util import instantiate_from_config
 from stereo import pipelines
-from stereo.method.denoise import Denoiser, LeftBranch
-from stereo.method.published_noise import PublishedNoise
-from stereo.method.schedule import LatentShift, resize_disparity
-from stereo.method.shift import normalise
+from stereo.depth.parallax import normalise, resize_to_latents
+from stereo.method.denoise import LeftBranch
+from stereo.method.latent_shift import LatentShift
+from stereo.noise import PublishedNoise
 from stereo.options import PRESETS
 from tests.golden import weights
 from tests.golden.models import fill_depth_network, whole_depth_network, whole_model
@@ -84,13 +84,15 @@ class Stages:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
     seen = Stages()
-    report, split = Denoiser.report, LatentShift.split
+    make_hooks, split = pipelines.make_hooks, LatentShift.split
 
-    def spy_report(run, stage, index, latents, predicted):
-        seen.latents[stage, index] = latents
-        if seen.last == (stage, index):
-            raise Enough
-        report(run, stage, index, latents, predicted)
+    def spy_hooks(on_step):
+        def spy(report):
+            seen.latents[report.stage, report.step] = report.latents
+            if seen.last == (report.stage, report.step):
+                raise Enough
+
+        return make_hooks(spy)
 
     def spy_split(plan, latents, noise):
         seen.plan, seen.split = plan, split(plan, latents, noise)
@@ -98,7 +100,7 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Stages:
             raise Enough
         return seen.split
 
-    monkeypatch.setattr(Denoiser, "report", spy_report)
+    monkeypatch.setattr(pipelines, "make_hooks", spy_hooks)
     monkeypatch.setattr(LatentShift, "split", spy_split)
     return seen
 
@@ -131,7 +133,7 @@ def assert_shift(stages: Stages, stored: dict) -> None:
     assert_near(found[:, ::4, ::4], stored["disparity_s4"], 1e-2)
     if "photo" in stored:  # whose script scales the map before it is resized
         found = normalise(found)
-    assert_near(resize_disparity(found, (64, 64)), stored["disparity_64"], 1e-2)
+    assert_near(resize_to_latents(found, (64, 64)), stored["disparity_64"], 1e-2)
     _, _, valid = stages.split
     assert (stages.plan.right != stored["offset"]).sum() <= 2
     assert (valid.squeeze(1) != stored["mask"]).sum() <= 2

@@ -4,30 +4,25 @@ from functools import partial
 
 import numpy as np
 
+from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_scenes
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 
 COUNT = 24
 RENDER_PX = 256
 
 
-def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[SceneSource]:
+def list_shapes(*, count: int | None = None, render_px: int | None = None) -> list[SceneSource]:
     """List the first `count` held-out scenes, pictures of `render_px` squared."""
-    from shapes.world.shapes import HELD_OUT_FIRST_SEED
-
-    if count < 1:
-        raise ValueError(f"count: got {count}, expected 1 or more")
-    seeds = range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + count)
+    names = [f"shapes_{k:03d}" for k in range(count or COUNT)]
     return [
         SceneSource(
-            f"shapes_{k:03d}", "Shapes", partial(_render, f"shapes_{k:03d}", seed, render_px)
+            name, "Shapes", partial(_render, name, HELD_OUT_FIRST_SEED + k, render_px or RENDER_PX)
         )
-        for k, seed in enumerate(seeds)
+        for k, name in enumerate(names)
     ]
 
 
 def _render(name: str, seed: int, size_px: int) -> Scene:
-    from shapes.world.shapes import render_scenes
-
     scenes = render_scenes([seed], size_px=size_px)
     left, right = (
         (view[0].permute(1, 2, 0).clamp(0, 1) * 255).round().numpy().astype(np.uint8)
