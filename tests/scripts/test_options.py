@@ -89,6 +89,21 @@ def test_published_i2si_flags_arrive(
     assert done.out == "out/cat_00000_LRF.png\n"
 
 
+@pytest.mark.parametrize(("preset", "scaled"), [("original", False), ("paper", True)])
+def test_original_differs_in_the_pace_of_the_inversion_not_in_the_pairs(
+    run_script: Runner, workflows: Workflows, picture: Path, preset: str, scaled: bool
+) -> None:
+    (picture.parent / "d.pt").write_bytes(b"x")
+    run_script("img2stereo.py", f"--img_path={picture}", "--preset", preset, "--outdir=out")
+    flags = ("--preset", preset, "--depthmodel_path=d.pt", "--outdir=out")
+    run_script("depth2stereoimg.py", f"--init_img={picture}", *flags)
+    run_script("txt2stereoimg.py", *flags)
+    photo, depth, text = workflows.calls
+    assert photo["null_text"].scale_with_steps == scaled
+    assert depth["depth_model"] is not None and depth["disparity"] is None
+    assert [call["sampling"].samples for call in (photo, depth, text)] == [1, 1, 1]
+
+
 @pytest.mark.parametrize("name", ["txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"])
 def test_options_of_the_models_arrive(
     run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path, name: str
