@@ -76,7 +76,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"config: {path} is not there; expected a YAML file")
     try:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (YAMLError, OmegaConfBaseException, UnicodeDecodeError, OSError) as error:
+    except (YAMLError, OmegaConfBaseException, ValueError, OSError, RecursionError) as error:
         raise ValueError(
             f"config: {path} is no YAML file ({' '.join(str(error).split())})"
         ) from error
