@@ -11,7 +11,7 @@ from typing import NoReturn
 from stereo.cli.types import given_path
 
 BAD_INPUT, INTERRUPTED, SOME_FAILED = 2, 130, 1
-LOGGERS = ("stereo", "ldm", "dpt")
+LOGGERS = ("stereo", "ldm", "dpt", "shapes")
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 STILL_TOO_LARGE = (
     "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "

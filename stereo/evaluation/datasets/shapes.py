@@ -4,6 +4,8 @@ from functools import partial
 
 import numpy as np
 
+from shapes.world.scenes import render_scenes
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 
 COUNT = 24
@@ -12,8 +14,6 @@ RENDER_PX = 256
 
 def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[SceneSource]:
     """List the first `count` held-out scenes, pictures of `render_px` squared."""
-    from shapes.world.shapes import HELD_OUT_FIRST_SEED
-
     if count < 1:
         raise ValueError(f"count: got {count}, expected 1 or more")
     seeds = range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + count)
@@ -26,8 +26,6 @@ def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[Scene
 
 
 def _render(name: str, seed: int, size_px: int) -> Scene:
-    from shapes.world.shapes import render_scenes
-
     scenes = render_scenes([seed], size_px=size_px)
     left, right = (
         (view[0].permute(1, 2, 0).clamp(0, 1) * 255).round().numpy().astype(np.uint8)
