@@ -60,7 +60,7 @@ test-slow: $(READY)
 test-browser: $(READY)
 	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements-app.txt \
 		playwright
-	$(RUN) -m pytest -m "not gpu" tests/viewer tests/app
+	$(RUN) -m pytest -m "not gpu" tests/stereo/formats/viewer tests/stereo/app
 
 test-gpu: $(READY)
 	$(RUN) -m pytest -m gpu

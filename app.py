@@ -1,12 +1,19 @@
 """Open the page to work on: the three workflows in a browser, on this machine."""
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
-from stereo.cli.command import OneLineParser, run
-from stereo.cli.options import PRECISIONS
-from stereo.cli.types import whole_number
+from stereo.app.settings import Limits, Settings
+from stereo.cli.command import OneLineParser, run, start_logging
+from stereo.cli.fields import add_fields, options_of
+from stereo.cli.options import ModelOptions
+from stereo.cli.types import positive_number, whole_number
 
 LARGEST_PORT = 65535
 
@@ -23,21 +30,16 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--port", type=_port, metavar="N", help="(default: the first free one from 7860)"
     )
-    parser.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
     parser.add_argument(
-        "--precision",
-        choices=tuple(PRECISIONS),
-        help="of the denoiser (default: fp16 on CUDA, else fp32)",
+        "--allowed_host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="repeatable; another name under which visitors reach the page, as behind a proxy",
     )
-    parser.add_argument(
-        "--max_file_mb", type=whole_number, default=20, metavar="N", help="largest upload"
-    )
-    parser.add_argument(
-        "--max_megapixels", type=_positive, default=40.0, metavar="X", help="largest picture"
-    )
-    parser.add_argument(
-        "--jobs", type=whole_number, default=16, metavar="N", help="running and waiting, at most"
-    )
+    add_fields(parser, ModelOptions, "device", "precision")
+    add_fields(parser, Limits, "max_file_mb", "max_uploads_mb", "jobs")
+    add_fields(parser, Limits, "max_megapixels", type=positive_number)
     parser.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     return parser.parse_args(arguments)
 
@@ -45,10 +47,12 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, and serve the page until Ctrl-C."""
     args = parse(arguments)
+    start_logging(args.verbose)
 
-    from stereo.app.command import serve
+    from stereo.app.server import serve
 
-    return serve(args)
+    models, limits = options_of(ModelOptions, args), options_of(Limits, args)
+    return serve(Settings(args.host, args.port, tuple(args.allowed_host), models, limits))
 
 
 def _port(text: str) -> int:
@@ -56,16 +60,6 @@ def _port(text: str) -> int:
     if port > LARGEST_PORT:
         raise ArgumentTypeError(f"got {text}, expected 1 to {LARGEST_PORT}")
     return port
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"got {text!r}, expected a number") from error
-    if not 0 < value < float("inf"):
-        raise ArgumentTypeError(f"got {text}, expected more than 0")
-    return value
 
 
 if __name__ == "__main__":

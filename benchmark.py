@@ -1,5 +1,10 @@
 """Measure how long pairs take, in one table, against one image and the published schedule."""
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import sys
 from collections.abc import Sequence
 

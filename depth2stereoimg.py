@@ -1,87 +1,42 @@
 """Make stereo pairs of a prompt under the depth of a picture (D2SI)."""
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ldm.known_files import ROOT
 from stereo.cli import options
-from stereo.cli.command import OneLineParser, run, start_logging
-from stereo.cli.files import Picture, find_map, list_pictures, read_picture
+from stereo.cli.command import run, start_logging
+from stereo.cli.fields import add_fields
 from stereo.cli.session import Session
-
-if TYPE_CHECKING:
-    from stereo.method.denoise import OnStep
-    from stereo.options import SamplingOptions
-    from stereo.pair import StereoPair
+from stereo.options import SamplingOptions
 
 
 def parse(arguments: Sequence[str] | None) -> Namespace:
     """Parse the command line."""
-    parser = OneLineParser(__doc__)
+    parser = options.make_parser(__doc__, "depth", outdir="outputs/depth2stereoimg-samples")
     parser.add_argument(
         "--init_img",
         type=Path,
         default=ROOT / "docs" / "scene.png",
         metavar="PATH",
-        help="picture or folder (default: the repository's docs/scene.png)",
+        help="picture, folder or pattern (default: the repository's docs/scene.png)",
     )
-    parser.add_argument(
-        "--strength",
-        type=float,
-        default=1.0,
-        metavar="X",
-        help="how much of the picture is made anew, up to 1",
-    )
-    options.add_prompt_options(parser)
-    options.add_model_options(parser, own_depth=True)
-    options.add_sampling_options(parser, guidance="9; 3 with the embedded model")
-    options.add_stereo_options(parser)
-    options.add_output_options(parser, outdir="outputs/depth2stereoimg-samples")
+    add_fields(parser, SamplingOptions, "strength")
     return options.parse(parser, arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, load, call, save."""
+    """Parse the command line, load the models, make the pairs."""
     args = parse(arguments)
     start_logging(args.verbose)
-    paths = list_pictures(args, "init_img")
-    session = Session(args, arguments, "depth", own_depth=True)
-
-    from stereo.depth.disparity import predict_disparity
-    from stereo.pipelines import depth_to_stereo
-
-    def work(pictures: list[Picture]) -> None:
-        (picture,) = pictures
-        disparity = picture.disparity
-        if disparity is None and session.depth_model is not None:
-            disparity = predict_disparity(session.depth_model, picture.image)
-
-        def make(prompt: str, sampling: "SamplingOptions", on_step: "OnStep") -> list["StereoPair"]:
-            return depth_to_stereo(
-                session.model,
-                picture.image,
-                prompt,
-                options=session.stereo,
-                sampling=sampling,
-                negative_prompt=args.negative_prompt,
-                disparity=disparity,
-                on_step=on_step,
-            )
-
-        session.make(
-            picture.path.name,
-            make,
-            {"picture": picture.path, "map": find_map(args, picture.path.stem)},
-            prompts=session.prompts,
-            stem=picture.path.stem,
-            picture_px=picture.size_px,
-            init_img=picture.path,
-        )
-
-    return session.each(paths, lambda path: read_picture(path, args), work)
+    return Session("depth", args, arguments).work()
 
 
 if __name__ == "__main__":

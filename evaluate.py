@@ -1,5 +1,10 @@
 """Evaluate methods on stereo data sets: infer right views, score them, report tables."""
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import sys
 from collections.abc import Sequence
 

@@ -1,5 +1,10 @@
 """Train one part of the embedded model, or all of them in order (configs/shapes/all.yaml)."""
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import argparse
 import logging
 import sys

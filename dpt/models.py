@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dpt.blocks import Scratch
 from dpt.vit import BACKBONES, Backbone
+from dpt.weights import describe_misfit, read_tensors
 
 SIDE_MULTIPLE_PX = 16
 
@@ -53,7 +54,7 @@ class DPTDepthModel(nn.Module):
             spec.channels, features or spec.features, use_bn=use_bn, non_negative=non_negative
         )
         if path is not None:
-            _load_weights(self, Path(path), read_weights(Path(path)))
+            _load_weights(self, Path(path), read_tensors(Path(path))[0])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return relative inverse depth (B, H, W) of images (B, 3, H, W) in [-1, 1].
@@ -83,7 +84,7 @@ def load_depth_model(path: str | Path, *, weight_standardisation: str = "timm045
     Raises: FileNotFoundError; ValueError when the file is not exactly one of the known models.
     """
     path = Path(path)
-    tensors = read_weights(path)
+    tensors, _ = read_tensors(path)
     with torch.device("meta"):
         model = DPTDepthModel(
             backbone=recognise_backbone(tensors, path),
@@ -91,14 +92,6 @@ def load_depth_model(path: str | Path, *, weight_standardisation: str = "timm045
         )
     _load_weights(model, path, tensors)
     return model.eval().requires_grad_(False)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of a weight file (training wrappers are taken off)."""
-    from dpt.weights import read_tensors
-
-    tensors, _ = read_tensors(path)
-    return tensors
 
 
 def recognise_backbone(tensors: Mapping[str, Tensor], path: Path) -> str:
@@ -109,23 +102,15 @@ def recognise_backbone(tensors: Mapping[str, Tensor], path: Path) -> str:
         for name, spec in BACKBONES.items():
             if embedding.shape[-1] == spec.width and hybrid == (spec.stem is not None):
                 return name
-    raise ValueError(f"{path} does not hold a DPT depth model that is known here")
+    known = ", ".join(BACKBONES)
+    raise ValueError(f"{path}: holds no DPT depth model; expected one with a backbone of {known}")
 
 
 def _load_weights(model: nn.Module, path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Assign `tensors` in float32, strictly."""
     expected = model.state_dict()
-    wrong = [
-        *(f"{key} is missing" for key in expected if key not in tensors),
-        *(f"{key} is unexpected" for key in tensors if key not in expected),
-        *(
-            f"{key} has shape {tuple(tensors[key].shape)}, expected {tuple(value.shape)}"
-            for key, value in expected.items()
-            if key in tensors and tensors[key].shape != value.shape
-        ),
-    ]
-    if wrong:
-        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise ValueError(f"{path} does not fit {model.backbone}: {wrong[0]}{more}")
-    ready = {key: value.to(expected[key].dtype) for key, value in tensors.items()}
+    misfit = describe_misfit(expected, tensors)
+    if misfit:
+        raise ValueError(f"{path}: does not fit {model.backbone}; {misfit}")
+    ready = {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
     model.load_state_dict(ready, assign=True)

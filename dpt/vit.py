@@ -6,11 +6,13 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+READOUTS = ("project", "add", "ignore")
 WEIGHT_STANDARDISATIONS = ("timm045", "timm")
 
 
@@ -78,30 +80,9 @@ class StandardisedConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int,
-        stride: int = 1,
-        dilation: int = 1,
-        groups: int = 1,
-        bias: bool = False,
-        *,
-        standardisation: str = "timm045",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        self, *args: Any, standardisation: str = "timm045", bias: bool = False, **params: Any
     ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            kernel_size,
-            stride=stride,
-            dilation=dilation,
-            groups=groups,
-            bias=bias,
-            device=device,
-            dtype=dtype,
-        )
+        super().__init__(*args, bias=bias, **params)
         self.standardisation = standardisation
 
     def standardised_weight(self) -> Tensor:
@@ -116,58 +97,39 @@ class StandardisedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return (B, out, ceil(H / stride), ceil(W / stride))."""
         weight = self.standardised_weight()
-        pads = [
-            _same_padding(x.shape[axis], self.kernel_size[axis], self.stride[axis])
-            for axis in (-1, -2)
-        ]
-        (left, right), (top, bottom) = pads
-        if left == right and top == bottom:
-            return F.conv2d(x, weight, self.bias, self.stride, (top, left))
-        return F.conv2d(F.pad(x, (left, right, top, bottom)), weight, self.bias, self.stride)
+        (left, right), (top, bottom) = (self._same_padding(x, axis) for axis in (-1, -2))
+        padding = (top, left)
+        if left != right or top != bottom:
+            x, padding = F.pad(x, (left, right, top, bottom)), (0, 0)
+        return F.conv2d(x, weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def _same_padding(self, x: Tensor, axis: int) -> tuple[int, int]:
+        size, stride = x.shape[axis], self.stride[axis]
+        extent = self.dilation[axis] * (self.kernel_size[axis] - 1) + 1
+        total = max((-(-size // stride) - 1) * stride + extent - size, 0)
+        return total // 2, total - total // 2
 
 
-def _same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-    return total // 2, total - total // 2
+class Readout(nn.Module):
+    """What becomes of the class token: (B, 1 + n, C) to (B, n, C).
 
+    "project" mixes it into every image token by a linear layer, "add" adds it, "ignore" drops it.
+    """
 
-class ProjectReadout(nn.Module):
-    """Mix the class token into every image token: (B, 1 + n, C) to (B, n, C)."""
-
-    def __init__(self, width: int) -> None:
+    def __init__(self, kind: str, width: int) -> None:
         super().__init__()
-        self.project = nn.Sequential(nn.Linear(2 * width, width), nn.GELU())
+        if kind not in READOUTS:
+            raise ValueError(f"readout {kind!r} is unknown; expected one of {', '.join(READOUTS)}")
+        self.kind = kind
+        if kind == "project":
+            self.project = nn.Sequential(nn.Linear(2 * width, width), nn.GELU())
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, n, C)."""
-        readout = tokens[:, :1].expand(-1, tokens.shape[1] - 1, -1)
-        return self.project(torch.cat((tokens[:, 1:], readout), dim=-1))  # (B, n, 2C) -> (B, n, C)
-
-
-class AddReadout(nn.Module):
-    """Add the class token to every image token."""
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (B, n, C)."""
-        return tokens[:, 1:] + tokens[:, :1]
-
-
-class IgnoreReadout(nn.Module):
-    """Drop the class token."""
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (B, n, C)."""
-        return tokens[:, 1:]
-
-
-def _readout(kind: str, width: int) -> nn.Module:
-    if kind == "project":
-        return ProjectReadout(width)
-    if kind == "add":
-        return AddReadout()
-    if kind == "ignore":
-        return IgnoreReadout()
-    raise ValueError(f"readout {kind!r} is unknown; expected 'project', 'add' or 'ignore'")
+        readout, image = tokens[:, :1], tokens[:, 1:]
+        if self.kind == "project":
+            return self.project(torch.cat((image, readout.expand_as(image)), dim=-1))
+        return image + readout if self.kind == "add" else image
 
 
 def _reassemble(level: int, spec: BackboneSpec, readout: str) -> nn.Sequential:
@@ -177,7 +139,7 @@ def _reassemble(level: int, spec: BackboneSpec, readout: str) -> nn.Sequential:
     """
     channels = spec.channels[level - 1]
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    parts["0"] = _readout(readout, spec.width)
+    parts["0"] = Readout(readout, spec.width)
     parts["3"] = nn.Conv2d(spec.width, channels, 1)
     if level == 4:
         parts["4"] = nn.Conv2d(channels, channels, 3, stride=2, padding=1)

@@ -6,7 +6,7 @@ import pickle
 import re
 import struct
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +14,19 @@ import torch
 from torch import Tensor
 
 EXPECTED = "expected a .ckpt, .pt, .pth or .safetensors weight file"
-STATE_NAMES = ("state_dict", "model")
+# Where training runs put the weights among other things.
+STATE_NAMES = ("state_dict", "model", "model_state_dict", "module")
 ZIP_START, PICKLE_START, LFS_START = b"PK\x03\x04", b"\x80", b"version https://git-lfs"
 
-# What Lightning and the published training runs leave beside the weights. None of it is needed,
-# so none of it is imported: every name becomes an object that swallows what it is given.
-INERT_NAMES = (
-    "argparse.Namespace",
-    "builtins.dict",
-    "builtins.float",
-    "builtins.int",
-    "builtins.list",
-    "builtins.str",
-    "builtins.tuple",
-    "datetime.timedelta",
-    "lightning.pytorch.callbacks.early_stopping.EarlyStopping",
-    "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint",
-    "numpy.core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.dtypes.BoolDType",
-    "numpy.dtypes.Float32DType",
-    "numpy.dtypes.Float64DType",
-    "numpy.dtypes.Int32DType",
-    "numpy.dtypes.Int64DType",
-    "numpy.ndarray",
-    "omegaconf.base.ContainerMetadata",
-    "omegaconf.base.Metadata",
-    "omegaconf.dictconfig.DictConfig",
-    "omegaconf.listconfig.ListConfig",
-    "omegaconf.nodes.AnyNode",
-    "pathlib.Path",
-    "pathlib.PosixPath",
-    "pathlib.PurePosixPath",
-    "pathlib.WindowsPath",
-    "pathlib.PureWindowsPath",
-    "pathlib._local.PosixPath",
-    "pathlib._local.WindowsPath",
-    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-    "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
-    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-    "pytorch_lightning.utilities.enums.DistributedType",
-    "typing.Any",
+# What Lightning and other training runs leave beside the weights. None of it is needed, so none of
+# it is imported: every name becomes an object that swallows what it is given.
+INERT = re.compile(
+    r"(argparse|datetime|lightning|lightning_fabric|numpy|omegaconf|pathlib|pytorch_lightning|"
+    r"typing)\..+|builtins\.(bool|bytes|complex|dict|float|int|list|set|slice|str|tuple)"
 )
 # Subclasses of dict: the weights-only reader fills nothing but a plain dict.
-MAPPING_NAMES = (
-    "collections.defaultdict",
-    "lightning_fabric.utilities.data.AttributeDict",
-    "pytorch_lightning.utilities.parsing.AttributeDict",
-)
+MAPPING = re.compile(r"collections\.defaultdict|.+\.AttributeDict")
+MAX_NAMES = 200
 # What a damaged or hostile file makes the unpickler raise, besides its own error.
 DAMAGE = (
     pickle.UnpicklingError,
@@ -100,6 +62,35 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if start.startswith((ZIP_START, PICKLE_START)):
         return _read_pickle(path, mapped=start.startswith(ZIP_START)), {}
     raise ValueError(f"{path}: {_describe_start(start)}; {EXPECTED}")
+
+
+def describe_misfit(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], *, optional: Container[str] = ()
+) -> str:
+    """Say in a few words how weights differ from a model's state; "" where they fit.
+
+    `optional` names may be missing.
+    """
+    wrong = {
+        "missing": [name for name in expected if name not in found and name not in optional],
+        "unknown": [name for name in found if name not in expected],
+        "of another shape": [
+            f"{name} {_kind(found[name])} for {_kind(own)}"
+            for name, own in expected.items()
+            if name in found and _kind(found[name]) != _kind(own)
+        ],
+    }
+    return "; ".join(
+        f"{len(names)} weights {what}: {names[0]}" + (", ..." if len(names) > 1 else "")
+        for what, names in wrong.items()
+        if names
+    )
+
+
+def _kind(tensor: Tensor) -> str:
+    """Return the shape, and the type where it is not one of floating point."""
+    shape = str(tuple(tensor.shape))
+    return shape if tensor.is_floating_point() else f"{shape} {tensor.dtype}"
 
 
 def is_mapped(path: Path) -> bool:
@@ -168,9 +159,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _read_pickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings(), torch.serialization.safe_globals(_stand_ins()):
-            warnings.simplefilter("ignore")  # its advice on pickle protocols helps nobody here
-            stored = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        stored = _load_with_stand_ins(path, mapped=mapped)
     except DAMAGE as error:
         raise ValueError(f"{path}: {_describe_damage(error)}; {EXPECTED}") from error
     tensors = {
@@ -186,6 +175,31 @@ def _read_pickle(path: Path, *, mapped: bool) -> dict[str, Tensor]:
     return tensors
 
 
+def _load_with_stand_ins(path: Path, *, mapped: bool) -> Any:
+    """Load without importing anything; harmless names that a file asks for become inert."""
+    stand_ins: dict[str, type] = {}
+    while True:
+        try:
+            with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins.values()):
+                warnings.simplefilter("ignore")  # its advice on pickle protocols helps nobody here
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        except pickle.UnpicklingError as error:
+            name = _name_asked_for(error)
+            if name in stand_ins or len(stand_ins) == MAX_NAMES:
+                raise
+            if MAPPING.fullmatch(name):
+                stand_ins[name] = _stand_in(name, _PlainDict)
+            elif INERT.fullmatch(name):
+                stand_ins[name] = _stand_in(name, _Inert)
+            else:
+                raise
+
+
+def _name_asked_for(error: Exception) -> str:
+    asked = re.search(r"GLOBAL (\S+)", str(error))
+    return asked[1] if asked else ""
+
+
 def _state(stored: Any) -> Mapping[Any, Any]:
     """Return the mapping that holds the tensors: an inner one of known name, else the outer."""
     if not isinstance(stored, Mapping):
@@ -196,22 +210,16 @@ def _state(stored: Any) -> Mapping[Any, Any]:
 
 def _describe_damage(error: Exception) -> str:
     """Say in a few words what stopped the reader, which names a forbidden class at length."""
-    text = str(error)
-    named = re.search(r"GLOBAL (\S+)", text)
-    if named:
-        return f"refused, because it asks for {named[1]!r}, which weights have no use for"
-    if "weights_only" in text:
+    name = _name_asked_for(error)
+    if name:
+        return f"refused, because it asks for {name!r}, which weights have no use for"
+    if "weights_only" in str(error):
         return "refused, because it does not read as plain weights"
     return f"damaged or cut off ({_one_line(error)})"
 
 
 def _one_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-
-
-def _stand_ins() -> list[type]:
-    inert = [_stand_in(name, _Inert) for name in INERT_NAMES]
-    return inert + [_stand_in(name, _PlainDict) for name in MAPPING_NAMES]
 
 
 def _stand_in(full_name: str, base: type) -> type:

@@ -1,8 +1,9 @@
 """Building objects from the `target` / `params` configuration that people's YAML files hold."""
 
+import functools
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,9 @@ def instantiate_from_config(config: Mapping[str, Any]) -> Any:
     params = config.get("params") or {}
     constructor = find_class(target)
     try:
-        inspect.signature(constructor).bind(**params)
-    except TypeError as error:
-        raise ValueError(f"params of {target}: {error}") from error
-    try:
         return constructor(**params)
     except TypeError as error:
-        # A value of the wrong kind, as a text where a number is wanted.
+        # An unknown or missing key, or a value of the wrong kind.
         raise ValueError(f"params of {target}: {error}") from error
 
 
@@ -85,8 +82,30 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return config
 
 
+def published_keys(*ignored: str, **required: object) -> Callable[[Callable], Callable]:
+    """Let a function take published keyword arguments for which it has no parameter.
+
+    Args:
+        *ignored: keys that change nothing here.
+        **required: keys of which only one value is supported, and that value.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def accepting(*args: Any, **params: Any) -> Any:
+            for name in ignored:
+                params.pop(name, None)
+            for name, expected in required.items():
+                require(name, params.pop(name, expected), expected)
+            return function(*args, **params)
+
+        return accepting
+
+    return decorate
+
+
 def require(name: str, value: object, expected: object) -> None:
-    """Refuse a published option whose other settings no published model uses."""
+    """Raise ValueError for a published option that is set to an unsupported value."""
     if value != expected:
         raise ValueError(
             f"{name}: got {value!r}, expected {expected!r} (no other value is supported)"

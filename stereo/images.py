@@ -1,19 +1,32 @@
 """Reading photographs of any kind, and fitting them to sizes that a model can take."""
 
 import glob
+import logging
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageOps
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm")
-MAX_PIXELS = 89_000_000
+from stereo.colours import standard_colours
+
+MAX_MEGAPIXELS = 250.0
 MAX_ASPECT = 4
 SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+# Formats that Pillow only knows the names of, or hands over to other programs; PFM holds maps.
+NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
+NO_PICTURE_SUFFIXES = {".pfm"}
+# Where a HEIF file has one of these boxes its EXIF orientation has been applied already.
+TURNING_BOXES = (b"irot", b"imir")
+HEIF_HEADER_BYTES = 2**20
+ORIENTATION = 0x0112
+NAMED_AT_MOST = 8
 # What Pillow's decoders raise on damaged files.
 DAMAGE = (
     OSError,
@@ -32,17 +45,36 @@ DAMAGE = (
     Image.DecompressionBombWarning,
 )
 
+log = logging.getLogger(__name__)
+_opening = Lock()
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file as (H, W, 3) uint8 RGB, upright, transparency shown over white.
+
+@cache
+def decoders() -> tuple[str, ...]:
+    """Return the names of the formats that pictures and maps may have."""
+    pillow_heif.register_heif_opener()
+    Image.init()
+    return tuple(sorted(set(Image.OPEN) - NOT_DECODED))
+
+
+@cache
+def picture_suffixes() -> frozenset[str]:
+    """Return the endings of picture files, in small letters, those that the decoders know."""
+    known = {*decoders(), "MPO"}  # which is opened as JPEG
+    suffixes = {end for end, name in Image.registered_extensions().items() if name in known}
+    return frozenset(suffixes - NO_PICTURE_SUFFIXES)
+
+
+def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> np.ndarray:
+    """Read an image file as (H, W, 3) uint8 sRGB, upright, transparency shown over white.
 
     Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
     """
-    return to_rgb(open_image(path), name=f"image {path}")
+    return to_rgb(open_image(path, max_megapixels=max_megapixels), name=f"image {path}")
 
 
 def to_rgb(image: Image.Image, *, name: str = "image") -> np.ndarray:
-    """Turn a picture of any mode into (H, W, 3) uint8 RGB, upright, transparency over white.
+    """Turn a picture of any mode into (H, W, 3) uint8 sRGB, upright, transparency over white.
 
     Raises: ValueError when its values are no 8 or 16 bits.
     """
@@ -51,14 +83,18 @@ def to_rgb(image: Image.Image, *, name: str = "image") -> np.ndarray:
         image = _eight_bit(image, name)
     if image.mode == "F":
         raise ValueError(f"{name} holds floating-point values; expected an 8 or 16-bit image")
-    if image.has_transparency_data:
-        coloured = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, coloured)
-    return np.array(image.convert("RGB"))
+    if not image.has_transparency_data:
+        return np.array(standard_colours(image, name=name))
+    alpha = image.convert("RGBA").getchannel("A")
+    coloured = standard_colours(image, name=name)
+    coloured.putalpha(alpha)
+    white = Image.new("RGBA", image.size, (255, 255, 255, 255))
+    return np.array(Image.alpha_composite(white, coloured).convert("RGB"))
 
 
-def open_image(path: str | Path, *, what: str = "image") -> Image.Image:
+def open_image(
+    path: str | Path, *, what: str = "image", max_megapixels: float = MAX_MEGAPIXELS
+) -> Image.Image:
     """Decode an image file in its own mode, turned upright; `what` names it in messages.
 
     Raises: FileNotFoundError; ValueError when the file is no complete image of a usable size.
@@ -66,17 +102,54 @@ def open_image(path: str | Path, *, what: str = "image") -> Image.Image:
     path = Path(path)
     check_file(path, what=what)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                _check_pixels(image.size)
-                image.load()
-                return ImageOps.exif_transpose(image)
+        with _open(path) as image:
+            check_pixels(image.size, max_megapixels)
+            image.load()
+            if image.format == "HEIF":
+                _take_orientation(image, path)
+            return ImageOps.exif_transpose(image)
     except DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        why = reason(error)
         if isinstance(error, Image.UnidentifiedImageError):
-            reason = "not an image format known here"
-        raise ValueError(f"{what} {path} cannot be read: {reason}") from error
+            why = "not an image format known here"
+        raise ValueError(f"{what} {path} cannot be read: {why}") from error
+
+
+def _open(path: Path) -> Image.Image:
+    """Open a file whatever its size; Pillow's own limit is far below that of cameras."""
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path, formats=decoders())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _take_orientation(image: Image.Image, path: Path) -> None:
+    """Give a HEIF picture its EXIF orientation back, unless the file says it in its own way.
+
+    Its decoder turns pictures by the file's own boxes alone, which some programs do not write.
+    """
+    orientation = image.info.get("original_orientation")
+    with path.open("rb") as file:
+        head = file.read(HEIF_HEADER_BYTES)
+    if orientation and not any(box in head for box in TURNING_BOXES):
+        image.getexif()[ORIENTATION] = orientation
+
+
+def check_pixels(size: tuple[int, int], max_megapixels: float) -> None:
+    """Raise ValueError where a picture of (width, height) has more pixels than are wanted."""
+    if size[0] * size[1] > max_megapixels * 1e6:
+        raise ValueError(
+            f"it has {size[0]} x {size[1]} pixels, expected at most {max_megapixels:g} megapixels "
+            "(max_megapixels)"
+        )
+
+
+def reason(error: BaseException) -> str:
+    """Return what a decoder says about a damaged file, as one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def check_file(path: Path, *, what: str) -> None:
@@ -85,13 +158,10 @@ def check_file(path: Path, *, what: str) -> None:
         raise ValueError(f"{what} {path} is a folder; expected a file")
     if not path.exists():
         raise FileNotFoundError(f"{what} {path} does not exist")
+    if not path.is_file():
+        raise ValueError(f"{what} {path} is a device or a pipe; expected a file")
     if not path.stat().st_size:
         raise ValueError(f"{what} {path} is empty (0 bytes)")
-
-
-def _check_pixels(size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ValueError(f"{size[0]}x{size[1]} pixels; expected at most {MAX_PIXELS}")
 
 
 def _eight_bit(image: Image.Image, name: str) -> Image.Image:
@@ -106,24 +176,33 @@ def _eight_bit(image: Image.Image, name: str) -> Image.Image:
 def list_images(path: str | Path) -> list[Path]:
     """Return the image files that a file, a folder (not its subfolders) or a glob names, sorted.
 
-    Raises: FileNotFoundError when there is none.
+    What else is there, apart from folders and hidden files, is named in one line of the log.
+
+    Raises: FileNotFoundError when there is no image.
     """
     path = Path(path)
     if path.is_file():
         return [path]
-    if path.is_dir():
-        found = [entry for entry in path.iterdir() if entry.is_file() and not _is_hidden(entry)]
-    else:
-        found = [Path(name) for name in glob.glob(str(path), recursive=True)]
-    images = sorted(entry for entry in found if entry.suffix.lower() in SUFFIXES)
+    entries = list(path.iterdir()) if path.is_dir() else matches(path)
+    files = sorted(entry for entry in entries if entry.is_file() and entry.name[0] != ".")
+    images = [entry for entry in files if entry.suffix.lower() in picture_suffixes()]
+    others = [ascii(entry.name)[1:-1] for entry in files if entry not in set(images)]
+    if others:
+        more = f" and {len(others) - NAMED_AT_MOST} more" if len(others) > NAMED_AT_MOST else ""
+        log.info("left out, no pictures by name: %s%s", ", ".join(others[:NAMED_AT_MOST]), more)
     if not images:
         kind = "no image in folder" if path.is_dir() else "no such file, folder or pattern:"
         raise FileNotFoundError(f"{kind} {path}")
     return images
 
 
-def _is_hidden(path: Path) -> bool:
-    return path.name.startswith(".")
+def matches(pattern: Path) -> list[Path]:
+    """Return what a glob pattern matches; a folder of that very name is no pattern."""
+    parts, folder = list(pattern.parts), Path()
+    while parts and (folder / parts[0]).is_dir():
+        folder /= parts.pop(0)
+    found = glob.glob(str(Path(glob.escape(str(folder)), *parts)), recursive=True)
+    return sorted(map(Path, found))
 
 
 @dataclass(frozen=True)
@@ -162,8 +241,41 @@ class Fit:
         return self.size_px == (width, height) and self.crop_px == (0, 0, width, height)
 
 
+@dataclass(frozen=True)
+class PublishedFit(Fit):
+    """A crop of whole pixels, resized as the published scripts do, by Pillow's bicubic filter.
+
+    With `lowered` 24 grey levels come out one lower, as where the photo's script goes through
+    floating point and truncates.
+    """
+
+    lowered: bool = False
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """Fit (H, W, 3) uint8; returns (height, width, 3) uint8."""
+        left, top, right, bottom = map(int, self.crop_px)
+        # Cut first: given a box, Pillow would look at the pixels beyond it.
+        cut = Image.fromarray(image[top:bottom, left:right])
+        resized = np.array(cut.resize(self.size_px, Image.Resampling.BICUBIC))
+        if not self.lowered:
+            return resized
+        return (resized * (1 / 255) * 255).astype(np.uint8)
+
+
+def published_square_fit(width: int, height: int, *, size_px: int) -> PublishedFit:
+    """Plan the centred square of the published img2stereo, at a whole offset."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return PublishedFit((left, top, left + side, top + side), (size_px, size_px), lowered=True)
+
+
+def published_stretched_fit(width: int, height: int, *, size_px: int) -> PublishedFit:
+    """Plan the whole picture stretched to a square, as the published depth2stereoimg does."""
+    return PublishedFit((0, 0, width, height), (size_px, size_px))
+
+
 def square_fit(width: int, height: int, *, size_px: int) -> Fit:
-    """Plan the largest centred square, resized to `size_px` (as the published img2stereo)."""
+    """Plan the largest centred square, resized to `size_px`."""
     return covering_fit(width, height, size_px=(size_px, size_px))
 
 

@@ -3,6 +3,11 @@
 Usage: python -m stereo.info FILE [FILE ...]
 """
 
+from stereo.cli import interrupt
+
+if __name__ == "__main__":
+    interrupt.install()  # first, as the imports below take a while
+
 import json
 import sys
 from collections.abc import Sequence

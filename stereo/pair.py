@@ -17,6 +17,8 @@ class StereoPair:
         valid: (H, W) bool of the right view, or of the left one where the settings' `eye` is
             `left`: True where the shift delivered a value.
         settings: everything needed to make the pair again, JSON-able.
+        right_disparity: (H, W) float32, as `disparity`, of the right view, where the left one was
+            made out of it; None where it follows from the left view's.
     """
 
     left: np.ndarray
@@ -24,3 +26,4 @@ class StereoPair:
     disparity: np.ndarray
     valid: np.ndarray
     settings: dict[str, Any] = field(default_factory=dict)
+    right_disparity: np.ndarray | None = None

@@ -6,33 +6,49 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from stereo.depth.disparity import disparity_of_tensor, predict_disparity
-from stereo.depth.parallax import settle_strength
-from stereo.finish import Work, fused_pairs, shifted_pairs
-from stereo.frame import (
+from stereo.depth.disparity import (
     check_depth_model,
     check_map,
-    depth_feeding,
+    disparity_of_tensor,
     fit_map,
-    fit_to_model,
     photo_disparity,
-    picture_size,
+    predict_disparity,
+    preprocessing_of,
 )
-from stereo.method.denoise import OnStep, denoise_left
-from stereo.method.inversion import NullTextOptions, invert_photo
-from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-from stereo.method.schedule import (
-    depth_conditions,
-    exact_shift,
-    latent_shift,
-    record_after,
-    trunk_steps,
+from stereo.depth.parallax import (
+    disparity_pixels,
+    normalise,
+    pixels_to_cells,
+    relative_cells,
+    resize_to_latents,
 )
-from stereo.options import SamplingOptions, StereoOptions, preset
+from stereo.method.conditioning import View, depth_conditions, embed_prompts
+from stereo.method.denoise import denoise_left
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import OnStep, start_run
+from stereo.method.schedule import shift_schedule
+from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
 from stereo.pair import StereoPair
+from stereo.pairs import LeftView, Work, stereo_pairs
+from stereo.pixels.codec import (
+    decode,
+    encode,
+    fit_to_model,
+    latent_size,
+    picture_size,
+    tensor_to_images,
+)
+from stereo.runs import (
+    check_photos,
+    invert_photo,
+    make_hooks,
+    published_trunk,
+    record_after,
+    with_noise,
+)
 from stereo.runtime.guidance import with_guidance
-from stereo.stages import describe, make_run, pixel_disparity, prompts, stack_map
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -80,27 +96,24 @@ def text_to_stereo(
     sampling = with_guidance(sampling, model, "text")
     size_px = picture_size(model, sampling)
     check_map(disparity, options, size_px=size_px[::-1])
-    size = latent_size(model, *size_px)
-    options = settle_strength(options, width_px=size_px[1], cells=size[1])
-    start = seeded_noise(sampling.seeds, (model.channels, *size))
-    conditioning = prompts(model, prompt, negative_prompt, sampling)
-    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    branch = denoise_left(
-        run, start.to(model.device), record_after=record_after(run.total, options)
-    )
-    pictures = decode(model, branch.final)
-    near = (
-        disparity_of_tensor(depth_model, pictures, preprocessing=depth_feeding(options))
+    conditioning = embed_prompts(model, prompt, negative_prompt, sampling)
+    run = start_run(model, conditioning, sampling, make_hooks(on_step))
+    run, noise = with_noise(run, sampling.seeds, latent_size(model, *size_px), options, "text")
+    start = noise.start().to(model.device)
+    branch = denoise_left(run, start, record_after=record_after(run.total, options))
+    decoded, final = decode(model, branch.final), branch.final
+    maps = (
+        disparity_of_tensor(depth_model, decoded, preprocessing=preprocessing_of(options, "text"))
         if disparity is None
-        else stack_map(disparity, sampling.samples, model.device)
+        else stack_maps([disparity] * sampling.samples, model.device)
     )
     inputs = {"task": "text", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
-    if options.fusion:
-        given = [disparity is not None] * len(near)
-        images = tensor_to_images(pictures)
-        return fused_pairs(work, images, near, branch.final, branch, given=given)
-    return shifted_pairs(work, near, branch, decoded=pictures)
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
+    if options.published_bookkeeping and sampling.eta:
+        branch = published_trunk(run, start, options)
+    has_own_map = [disparity is not None] * len(maps)
+    pictures = tensor_to_images(decoded) if options.fusion else None
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, final))
 
 
 @torch.no_grad()
@@ -112,6 +125,7 @@ def depth_to_stereo(
     options: StereoOptions = PAPER,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
+    depth_model: "DPTDepthModel | None" = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
@@ -124,7 +138,8 @@ def depth_to_stereo(
         options: of the stereo method.
         sampling: steps, guidance, size, seed, strength, number of samples.
         negative_prompt: what guidance leads away from.
-        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
+        depth_model: looks at the image instead of the model's own depth network.
+        disparity: (H, W) float32 of the image, near = large, instead of a depth model's.
         on_step: progress hook; raising in it cancels.
 
     Returns:
@@ -132,37 +147,43 @@ def depth_to_stereo(
     """
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
-    frame = fit_to_model(model, image, sampling, options)
-    size = latent_size(model, *frame.size_px[::-1])
-    options = settle_strength(options, width_px=frame.size_px[0], cells=size[1])
-    near_map = (
-        predict_disparity(model.depth_model.model, frame.image(image))
+    frame = fit_to_model(model, image, sampling, options, "depth")
+    size_px = frame.size_px[::-1]
+    # From the network's size straight to the latents': nothing in between needs the picture's.
+    disparity = (
+        predict_disparity(
+            depth_model or model.depth_model.model,
+            frame.image(image),
+            at_network_size=not options.fusion,
+        )
         if disparity is None
         else fit_map(frame, disparity, image, options)
     )
-    near = stack_map(near_map, sampling.samples, model.device)
-    plan = (
-        exact_shift(pixel_disparity(near, options), size, options)
-        if options.fusion
-        else latent_shift(near, size, options)
-    )
-    depth = depth_conditions(near, size, plan, options)
-    conditioning = prompts(model, prompt, negative_prompt, sampling, depth)
-    run = make_run(model, conditioning, sampling, on_step, wasteful=options.is_wasteful)
-    start = seeded_noise(sampling.seeds, (model.channels, *size)).to(model.device)
+    maps = stack_maps([disparity] * sampling.samples, model.device)
+    size = latent_size(model, *size_px)
+    depth = _view_depths(maps, size, options)
+    conditioning = embed_prompts(model, prompt, negative_prompt, sampling, depth)
+    counted = options.published_bookkeeping
+    run = start_run(model, conditioning, sampling, make_hooks(on_step), counted=counted)
+    run, noise = with_noise(run, sampling.seeds, size, options, "depth")
+    start = noise.start().to(model.device)
     if run.total < len(run.sampler.ddim_timesteps) and not options.published_bookkeeping:
-        kept = encode(model, frame.image(image))
-        start = run.renoise(kept.expand_as(start), start)
+        clean = encode(model, frame.image(image)).expand_as(start)
+        start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
-    work = Work(model, run, options, sampling.seeds, describe(options, sampling, inputs))
-    if options.fusion:
-        branch = denoise_left(run, start, record_after=record_after(run.total, options))
-        pictures = tensor_to_images(decode(model, branch.final))
-        # The picture was made to fit the map, so the map's edges are its own.
-        given = [True] * len(near)
-        return fused_pairs(work, pictures, near, branch.final, branch, given=given)
-    trunk = denoise_left(run, start, stop=trunk_steps(run.total, options))
-    return shifted_pairs(work, near, trunk)
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
+    # The picture is made to fit the map, so the map's edges are its own.
+    has_own_map = [True] * len(maps)
+    if not options.fusion:
+        if options.published_bookkeeping and sampling.eta:
+            branch = published_trunk(run, start, options)
+        else:
+            branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
+        return stereo_pairs(work, LeftView(branch, maps, has_own_map))
+    branch = denoise_left(run, start, record_after=record_after(run.total, options))
+    decoded = decode(model, branch.final)
+    pictures = tensor_to_images(decoded)
+    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, branch.final))
 
 
 def image_to_stereo(
@@ -224,92 +245,52 @@ def images_to_stereo(
 ) -> list[StereoPair]:
     """Make stereo pairs of photos of one size together, each as `image_to_stereo` alone makes it.
 
-    Args:
-        model: as there, like all that is not said here.
-        depth_model: as there.
-        images: n photos, each (H, W, 3) uint8; more than one need direct inversion, as null-text
-            inversion stops at another step for each.
-        seeds: one for each photo, in place of the sampling options' own.
-        options: of the stereo method.
-        sampling: steps, guidance, size; one sample.
-        prompt: description of all the photos.
-        null_text: settings of the inversion.
-        disparities: one (H, W) float32 for each photo, or None for the depth model's.
-        on_step: progress hook; its latents are those of all photos.
-
-    Returns:
-        One pair per photo.
+    More than one need direct inversion, as null-text inversion stops at another step for each.
+    Each of the n `images` has one of the `seeds`, in place of the sampling options' own, and one
+    of the `disparities`, (H, W) or None; other arguments are the same as there.
     """
-    _check_photos(images, seeds, options, sampling)
-    given = [None] * len(images) if disparities is None else disparities
-    check_depth_model(depth_model, given)
-    for disparity in given:
+    check_photos(images, seeds, options, sampling)
+    own_maps = [None] * len(images) if disparities is None else disparities
+    check_depth_model(depth_model, own_maps)
+    for disparity in own_maps:
         check_map(disparity, options)
     sampling = with_guidance(sampling, model, "image")
     frame = fit_to_model(model, images[0], sampling, options)
     photos = [frame.image(image) for image in images]
-    height_px, width_px = photos[0].shape[:2]
-    options = settle_strength(
-        options,
-        width_px=images[0].shape[1] if options.fusion else width_px,
-        cells=latent_size(model, height_px, width_px)[1],
-    )
     maps = [
         photo_disparity(depth_model, image, frame, disparity, options)
-        for image, disparity in zip(images, given, strict=True)
+        for image, disparity in zip(images, own_maps, strict=True)
     ]
-    near = torch.cat([stack_map(near_map, 1, model.device) for near_map in maps])
-    together = replace(sampling, samples=len(images))
-    conditioning = prompts(model, prompt, "", together)
-    run = make_run(model, conditioning, together, on_step, wasteful=options.is_wasteful)
+    conditioning = embed_prompts(model, prompt, "", replace(sampling, samples=len(images)))
+    run = start_run(model, conditioning, sampling, make_hooks(on_step))
     clean = torch.cat([encode(model, photo) for photo in photos])
     run, branch = invert_photo(run, clean, options, null_text)
+    run, noise = with_noise(run, seeds, clean.shape[-2:], options, "image")
     inputs: dict[str, Any] = {"task": "image", "prompt": prompt}
     if options.inversion == "null-text":
         inputs |= asdict(null_text)
-    work = Work(model, run, options, seeds, describe(options, sampling, inputs))
-    pairs = (
-        fused_pairs(
-            work, np.stack(images), near, clean, branch, given=[m is not None for m in given]
-        )
-        if options.fusion
-        else shifted_pairs(work, near, branch)
-    )
-    # Each tells how to make it alone.
+    work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
+    has_own_map = [disparity is not None for disparity in own_maps]
+    pictures = np.stack(images) if options.fusion else None
+    left = LeftView(branch, stack_maps(maps, model.device), has_own_map, None, pictures, clean)
+    # The settings of each pair make it again alone.
     return [
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
-        for pair, seed in zip(pairs, seeds, strict=True)
+        for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
     ]
 
 
-def _check_photos(
-    images: Sequence[np.ndarray],
-    seeds: Sequence[int],
-    options: StereoOptions,
-    sampling: SamplingOptions,
-) -> None:
-    """Refuse what inversion cannot do.
+def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:
+    cells = (
+        pixels_to_cells(disparity_pixels(maps, options), size)
+        if options.fusion
+        else relative_cells(maps, size, options)
+    )
+    relative = normalise(resize_to_latents(maps, size))
+    return depth_conditions(relative, latent_shift(cells, options), options)
 
-    Raises:
-        ValueError: naming the argument.
-    """
-    if sampling.samples != 1:
-        raise ValueError(f"samples: got {sampling.samples}, expected 1 for a photo")
-    if sampling.eta:
-        raise ValueError(
-            f"eta: got {sampling.eta}, expected 0 for a photo, as noise inverts to none"
-        )
-    if sampling.strength != 1:
-        raise ValueError(
-            f"strength: got {sampling.strength}, expected 1 for a photo, which is inverted whole"
-        )
-    if not images or len(images) != len(seeds):
-        raise ValueError(f"seeds: got {len(seeds)}, expected one for each of {len(images)} photos")
-    sizes = sorted({f"{image.shape[1]}x{image.shape[0]}" for image in images})
-    if len(sizes) > 1:
-        raise ValueError(f"images: got {', '.join(sizes)} px, expected photos of one size")
-    if len(images) > 1 and (options.inversion != "direct" or options.normalisation != "image"):
-        raise ValueError(
-            f"images: got {len(images)}, expected 1 with {options.inversion} inversion and "
-            f"normalisation by {options.normalisation}"
-        )
+
+def stack_maps(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Turn maps (H, W) into (n, H, W) float32 on the device."""
+    stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
+    return torch.stack(stack).to(device)

@@ -1,39 +1,25 @@
 """The image autoencoder between pixels and latents."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from ldm.modules.diffusionmodules.model import AutoencoderConfig, Decoder, Encoder
 from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
-from ldm.util import as_plain, require
+from ldm.util import as_plain, published_keys
 
 
 class AutoencoderKL(nn.Module):
-    """Convolutional autoencoder with a normal posterior.
+    """Convolutional autoencoder with a normal posterior; runs in the dtype of its weights."""
 
-    Runs in the dtype of its weights. The keys `lossconfig`, `ignore_keys`, `image_key`,
-    `monitor`, `ema_decay` and `learn_logvar` of published files are accepted and not used.
-    """
-
-    def __init__(
-        self,
-        ddconfig: Mapping[str, Any],
-        lossconfig: Mapping[str, Any] | None = None,
-        *,
-        embed_dim: int = 4,
-        ckpt_path: str | None = None,
-        ignore_keys: Sequence[str] = (),
-        image_key: str = "image",
-        colorize_nlabels: int | None = None,
-        monitor: str | None = None,
-        ema_decay: float | None = None,
-        learn_logvar: bool = False,
-    ) -> None:
+    @published_keys(
+        *("lossconfig", "ignore_keys", "image_key", "monitor", "ema_decay", "learn_logvar"),
+        ckpt_path=None,
+        colorize_nlabels=None,
+    )
+    def __init__(self, ddconfig: Mapping[str, Any], *, embed_dim: int = 4) -> None:
         super().__init__()
-        require("ckpt_path", ckpt_path, None)
-        require("colorize_nlabels", colorize_nlabels, None)
         config = _read_ddconfig(ddconfig)
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
@@ -47,21 +33,28 @@ class AutoencoderKL(nn.Module):
         """Image pixels per latent pixel, along each axis."""
         return self.config.downsample_factor
 
-    def encode(self, image: Tensor) -> DiagonalGaussianDistribution:
+    def forward(
+        self, input: Tensor, sample_posterior: bool = True
+    ) -> tuple[Tensor, DiagonalGaussianDistribution]:
+        """Encode and decode an image (B, 3, H, W); returns the image and the posterior."""
+        posterior = self.encode(input)
+        return self.decode(posterior.sample() if sample_posterior else posterior.mode()), posterior
+
+    def encode(self, x: Tensor) -> DiagonalGaussianDistribution:
         """Map an image (B, 3, H, W) in [-1, 1] to the posterior of (B, embed_dim, H/f, W/f).
 
         Raises:
             ValueError: the channels are wrong or a side is no multiple of `downsample_factor`.
         """
-        _check_channels("image", image, channels=self.config.in_channels)
-        height, width = image.shape[2:]
+        _check_channels("image", x, channels=self.config.in_channels)
+        height, width = x.shape[2:]
         if height % self.downsample_factor or width % self.downsample_factor:
             raise ValueError(
                 f"image: got {width}x{height}, expected sides that are multiples of "
                 f"{self.downsample_factor}"
             )
-        image = image.to(self.quant_conv.weight.dtype)
-        return DiagonalGaussianDistribution(self.quant_conv(self.encoder(image)))
+        x = x.to(self.quant_conv.weight.dtype)
+        return DiagonalGaussianDistribution(self.quant_conv(self.encoder(x)))
 
     def decode(self, z: Tensor) -> Tensor:
         """Map an unscaled latent (B, embed_dim, h, w) to an image (B, 3, f*h, f*w), about [-1, 1].

@@ -3,8 +3,6 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ldm.modules.diffusionmodules.util import match_rows
-
 NORM_GROUPS = 32
 NORM_EPS = 1e-6
 
@@ -98,10 +96,8 @@ class BasicTransformerBlock(nn.Module):
         self.norm3 = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map tokens (B, N, dim), with a context (k*B, M, context_dim), to (k*B, N, dim)."""
+        """Map tokens (B, N, dim), with a context (B, M, context_dim), to (B, N, dim)."""
         x = self.attn1(self.norm1(x)) + x
-        if context is not None:
-            x = match_rows(x, context)
         x = self.attn2(self.norm2(x), context=context) + x
         return self.ff(self.norm3(x)) + x
 
@@ -136,14 +132,14 @@ class SpatialTransformer(nn.Module):
         self.use_linear = use_linear
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map (B, C, h, w), with a context (k*B, M, context_dim), to (k*B, C, h, w)."""
+        """Map (B, C, h, w), with a context (B, M, context_dim), to (B, C, h, w)."""
         size = x.shape[2:]
         h = self.norm(x)
         h = self.proj_in(_to_tokens(h)) if self.use_linear else _to_tokens(self.proj_in(h))
         for block in self.transformer_blocks:
             h = block(h, context=context)  # (B, h*w, inner)
         h = _to_map(self.proj_out(h), size) if self.use_linear else self.proj_out(_to_map(h, size))
-        return match_rows(x, h) + h  # x first: the sum keeps its memory format
+        return x + h  # x first: the sum keeps its memory format
 
 
 def _projection(dim_in: int, dim_out: int, *, use_linear: bool) -> nn.Linear | nn.Conv2d:

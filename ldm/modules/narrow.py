@@ -25,7 +25,12 @@ class SmallAutoencoderKL(AutoencoderKL):
 
 
 class SmallUNetModel(UNetModel):
-    """U-Net with groups of at least four channels."""
+    """U-Net with groups of at least four channels.
+
+    A small model burns its colours where a prompt leads it as far as Stable Diffusion.
+    """
+
+    guidance_scale = 3.0
 
     def __init__(self, *args: Any, **params: Any) -> None:
         super().__init__(*args, **params)

@@ -9,10 +9,9 @@ import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from stereo.frame import model_side_px
-from stereo.method.latents import decode, latent_size, seeded_noise
-from stereo.method.schedule import resize_disparity
-from stereo.method.shift import normalise
+from stereo.depth.parallax import normalise, resize_to_latents
+from stereo.noise import seeded_noise
+from stereo.pixels.codec import decode, latent_size, model_side_px
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
@@ -79,7 +78,7 @@ def _make_batch(
     empty = model.get_learned_conditioning([""]).float().expand_as(context)
     cond, uncond = context, empty
     if disparity is not None:
-        near = normalise(resize_disparity(disparity, size)).to(model.device)
+        near = normalise(resize_to_latents(disparity, size)).to(model.device)
         depth = (near * 2 - 1).unsqueeze(1)  # (B, 1, h, w)
         cond, uncond = ({"c_crossattn": [c], "c_concat": [depth]} for c in (context, empty))
     latents, _ = DDIMSampler(model).sample(

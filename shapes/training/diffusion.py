@@ -136,7 +136,11 @@ class DiffusionTask(Task):
         draw = torch.rand(len(index), 1, generator=generator)
         tokens = torch.where(draw < 1 - LEAD_IN_SHARE, plain[index], led[index])
         tokens = torch.where(draw < DROPPED, empty, tokens)
-        return {"c_crossattn": [self.model.cond_stage_model.encode_tokens(tokens.to(self.device))]}
+        return {
+            "c_crossattn": [
+                self.model.cond_stage_model.encode_with_transformer(tokens.to(self.device))
+            ]
+        }
 
     def sheet(self) -> Tensor:
         """Return images of fixed prompts from fixed noise."""

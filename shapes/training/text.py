@@ -61,7 +61,7 @@ class TextTask(Task):
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:
         """Return the cross-entropies of colour and shape, averaged over columns."""
         index = torch.randint(len(self.tokens), (stage.batch,), generator=generator)
-        embeddings = self.encoder.encode_tokens(self.tokens[index].to(self.device))
+        embeddings = self.encoder.encode_with_transformer(self.tokens[index].to(self.device))
         return self.reader.names.loss(self.reader(embeddings), self.numbers[index].to(self.device))
 
     def sheet(self) -> Tensor:

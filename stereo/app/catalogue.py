@@ -18,6 +18,11 @@ class Checkpoint:
     path: Path
     embedded: bool
 
+    @property
+    def relative(self) -> str:
+        """Return the file as the command line names it from the repository's folder."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
 
 def list_checkpoints(task: Task, folder: Path = ROOT / MODELS) -> list[Checkpoint]:
     """Return what may fit a task, the default first: published files, others, the embedded one.

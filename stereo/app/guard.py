@@ -1,7 +1,9 @@
-"""What stands before the page: headers that keep it to this host, no fetching for visitors."""
+"""What stands before the page: visitors of this host alone, nothing fetched, no disk filled."""
 
+import ipaddress
 import json
 import re
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,20 +12,11 @@ if TYPE_CHECKING:
 # Gradio can fetch other hosts' files (`file=https://...`, `file/https://...`, `proxy=...`); this
 # page has none.
 FETCHING = re.compile(r"/(?:file|proxy|stream)[=/]\s*[a-z][a-z0-9+.-]+:|/proxy[=/]", re.IGNORECASE)
-POLICY = "; ".join(
-    (
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "media-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "worker-src 'self' blob:",
-        "object-src 'none'",
-        "base-uri 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'self'",
-    )
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
 )
 HEADERS = (
     (b"content-security-policy", POLICY.encode()),
@@ -31,40 +24,101 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 FORBIDDEN, TOO_LARGE = 403, 413
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # The page's fields are short; files come as uploads, which are no JSON.
 MAX_JSON_BYTES = 1_000_000
 
 
 class Guard:
-    """ASGI middleware; a browser obeys the policy, and the server fetches nothing."""
+    """ASGI middleware: refuses what other pages' scripts and visitors' values could make us do.
 
-    def __init__(self, app: "ASGIApp") -> None:
-        self._app = app
+    A page of another site reaches this one under a name of its own (DNS rebinding), or sends it
+    forms from there; `Host` and `Origin` give both away.
+    """
+
+    def __init__(
+        self,
+        app: "ASGIApp",
+        *,
+        hosts: Collection[str] = LOOPBACK,
+        any_address: bool = False,
+        max_upload_bytes: int = 2**30,
+        before_upload: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Guard an app.
+
+        Args:
+            app: the page.
+            hosts: names under which it may be visited.
+            any_address: numeric addresses are fine, too, as it listens on all of them.
+            max_upload_bytes: largest body of an upload.
+            before_upload: makes room for one.
+        """
+        self._app, self._hosts, self._any_address = app, frozenset(hosts), any_address
+        self._max_upload_bytes, self._before_upload = max_upload_bytes, before_upload
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass a request on with the headers on its answer, or refuse it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
 
         async def send_with_headers(message: "Message") -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", []), *HEADERS]}
             await send(message)
 
-        if FETCHING.search(scope["path"]):
+        if scope["type"] == "websocket":  # the page uses none
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif not self._is_from_here(scope) or FETCHING.search(scope["path"]):
             await _refuse(send_with_headers, FORBIDDEN)
-            return
-        if scope["method"] != "POST" or _is_upload(scope):
+        elif scope["method"] != "POST":
             await self._app(scope, receive, send_with_headers)
+        elif _is_upload(scope):
+            await self._pass_upload(scope, receive, send_with_headers)
+        else:
+            await self._pass_values(scope, receive, send_with_headers)
+
+    def _is_from_here(self, scope: "Scope") -> bool:
+        """Tell whether a request goes to a name of this host, and comes from one of its pages."""
+        host, origin = _header(scope, b"host"), _header(scope, b"origin")
+        sender, name = origin.partition("://")[2], _without_port(host)
+        if origin and sender != host and _without_port(sender) not in self._hosts - {*LOOPBACK}:
+            return False
+        return name in self._hosts or (self._any_address and _is_address(name))
+
+    async def _pass_upload(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        length = _header(scope, b"content-length")
+        if not length.isdecimal() or int(length) > self._max_upload_bytes:
+            await _refuse(send, TOO_LARGE)
             return
+        self._before_upload()
+        await self._app(scope, receive, send)
+
+    async def _pass_values(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         body = await _read(receive)
         if body is None:
-            await _refuse(send_with_headers, TOO_LARGE)
+            await _refuse(send, TOO_LARGE)
         elif _names_addresses(body):
-            await _refuse(send_with_headers, FORBIDDEN)
+            await _refuse(send, FORBIDDEN)
         else:
-            await self._app(scope, _replay(body, receive), send_with_headers)
+            await self._app(scope, _replay(body, receive), send)
+
+
+def _header(scope: "Scope", name: bytes) -> str:
+    """Return a header's value; of several the first, which must not differ from the others."""
+    values = {value for key, value in scope["headers"] if key.lower() == name}
+    return values.pop().decode("latin-1") if len(values) == 1 else ""
+
+
+def _without_port(host: str) -> str:
+    return re.sub(r":\d*$", "", host).strip("[]").lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def _is_upload(scope: "Scope") -> bool:

@@ -8,18 +8,18 @@ from queue import Empty, Queue
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from stereo.app.limits import Limits
-from stereo.app.line import Place
 from stereo.app.preview import PairPreview
-from stereo.app.request import Request, make_pairs, read_inputs
+from stereo.app.request import Request, with_inputs
 from stereo.app.results import Result, Shelves, save_result
-from stereo.app.store import ModelStore
+from stereo.app.settings import Limits
+from stereo.app.store import Key, ModelStore, model_key
+from stereo.cli.job import run
 from stereo.cli.progress import STAGES
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import StepReport
+    import numpy as np
+
+    from stereo.method.run import StepReport
     from stereo.pair import StereoPair
 
 UPDATE_S = 0.3
@@ -31,7 +31,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Update:
-    """What a visitor is told meanwhile.
+    """What a visitor sees meanwhile.
 
     Attributes:
         words: what is being done.
@@ -48,10 +48,11 @@ class Update:
     right: str | None = None
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
-    """A running or waiting job."""
+    """A running or waiting job, in line for the model `key`."""
 
+    key: Key
     updates: "Queue[Update]" = field(default_factory=Queue)
     stopped: Event = field(default_factory=Event)
     future: "Future[list[Result]] | None" = None
@@ -83,13 +84,13 @@ class Job:
 
 
 class Desk:
-    """Takes jobs in: one a visitor, a limited number in all."""
+    """Takes jobs in: one a visitor, a limited number in all, one at a time for each model."""
 
     def __init__(self, store: ModelStore, shelves: Shelves, limits: Limits) -> None:
         self.store, self.shelves, self.limits = store, shelves, limits
         self._pool = ThreadPoolExecutor(limits.jobs, thread_name_prefix="job")
         self._lock = Lock()
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, Job] = {}  # in the order in which they came
 
     def start(self, visitor: str, request: Request) -> Job:
         """Start a job, or let it wait in line.
@@ -105,7 +106,7 @@ class Desk:
                 raise ValueError("Your earlier job is still running: wait for it, or cancel it.")
             if len(self._jobs) >= self.limits.jobs:
                 raise ValueError("Too many people are waiting. Please try again in a few minutes.")
-            job = self._jobs[visitor] = Job()
+            job = self._jobs[visitor] = Job(model_key(request.task, request.checkpoint))
             job.future = self._pool.submit(self._run, job, visitor, request)
         return job
 
@@ -131,22 +132,31 @@ class Desk:
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, job: Job, visitor: str, request: Request) -> list[Result]:
-        with self.store.line(request.task, request.checkpoint).place() as place:
-            _wait(job, place)
-            job.say(Update("Loading the model"))
-            loaded = self.store.get(request.task, request.checkpoint)
-            inputs = read_inputs(request, loaded, self.limits)
-            job.say(Update("Starting"))
-            pairs = make_pairs(request, inputs, loaded, Reporter(job, loaded.colours))
+        while ahead := self._ahead(job):
+            people = "1 job is" if ahead == 1 else f"{ahead} jobs are"
+            job.say(Update(f"Waiting: {people} ahead of yours"))
+            job.stopped.wait(UPDATE_S)
+        job.say(Update("Loading the model"))
+        loaded = self.store.get(request.task, request.checkpoint)
+        stereo_job = with_inputs(request, loaded, self.limits)
+        job.say(Update("Starting"))
+        pairs = run(stereo_job, loaded.models, Reporter(job, loaded.colours))
         job.say(Update("Writing all formats"))
         folder = self.shelves.folder(visitor)
         return _save(job, pairs, lambda pair: save_result(pair, request, loaded, folder))
+
+    def _ahead(self, job: Job) -> int:
+        """Return how many jobs for the same model came before and are not over."""
+        with self._lock:
+            jobs = list(self._jobs.values())
+        before = jobs[: jobs.index(job)]
+        return sum(other.key == job.key and not other.future.done() for other in before)
 
 
 class Reporter:
     """An `on_step` hook that draws previews, not more often than anyone could see."""
 
-    def __init__(self, job: Job, colours: np.ndarray) -> None:
+    def __init__(self, job: Job, colours: "np.ndarray") -> None:
         self._job, self._preview = job, PairPreview(colours)
         self._stage, self._since, self._last, self._first = "", 0.0, 0.0, 0
 
@@ -161,15 +171,10 @@ class Reporter:
             return
         self._last = now
         self._preview.update(report)
-        self._job.say(
-            Update(
-                STAGES.get(report.stage, report.stage).capitalize(),
-                (report.step + 1) / report.total,
-                self._detail(report, now),
-                self._preview.left,
-                self._preview.right,
-            )
-        )
+        words = STAGES.get(report.stage, report.stage).capitalize()
+        share = (report.step + 1) / report.total
+        views = self._preview.left, self._preview.right
+        self._job.say(Update(words, share, self._detail(report, now), *views))
 
     def _detail(self, report: "StepReport", now: float) -> str:
         steps = f"step {report.step + 1} of {report.total}"
@@ -178,12 +183,6 @@ class Reporter:
             return steps
         seconds = (now - self._since) / done * (report.total - 1 - report.step)
         return f"{steps}, about {seconds:.0f} s left"
-
-
-def _wait(job: Job, place: Place) -> None:
-    while ahead := place.ahead(timeout_s=UPDATE_S):
-        people = "1 job is" if ahead == 1 else f"{ahead} jobs are"
-        job.say(Update(f"Waiting: {people} ahead of yours"))
 
 
 def _save(

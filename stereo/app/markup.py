@@ -8,38 +8,18 @@ from stereo.app.jobs import Update
 from stereo.app.results import Result
 from stereo.formats import FORMATS
 
-# What a visitor picks from, in words that stand alone; other formats say what they are themselves.
-GROUPS: dict[str, dict[str, str]] = {
-    "For any browser": {"viewer": "Viewer, one page that works offline"},
-    "Both eyes": {
-        "sbs": "Side by side",
-        "half_sbs": "Side by side, half width",
-        "cross": "Cross-eyed",
-        "half_cross": "Cross-eyed, half width",
-        "tb": "Top and bottom",
-        "half_tb": "Top and bottom, half height",
-        "rows": "Rows in turn",
-    },
-    "Each eye": {"left": "Left view", "right": "Right view"},
-    "3D cameras and viewers": {"mpo": "Two frames", "jps": "Stereo JPEG"},
-    "Without glasses": {"gif": "Wiggle", "webp": "Wiggle, without loss"},
-    "Coloured glasses": {
-        "anaglyph": "Red-cyan",
-        "anaglyph_half": "Red-cyan, half colour",
-        "anaglyph_grey": "Red-cyan, grey",
-        "anaglyph_dubois": "Red-cyan, Dubois",
-        "anaglyph_green_magenta": "Green-magenta",
-        "anaglyph_amber_blue": "Amber-blue",
-    },
-    "Depth and holes": {
-        "disparity": "Disparity, 16 bits",
-        "disparity_npy": "Disparity, NumPy",
-        "disparity_colour": "Disparity, false colours",
-        "mask": "Holes",
-        "rgbd": "Left view and disparity",
-    },
-    "More": {"overview": "Overview", "settings": "All settings, and the command"},
+# What a visitor picks from, by format.
+GROUPS = {
+    "For any browser": ("viewer",),
+    "Both eyes": ("sbs", "half_sbs", "cross", "half_cross", "tb", "half_tb", "rows"),
+    "Each eye": ("left", "right"),
+    "3D cameras and viewers": ("mpo", "jps"),
+    "Without glasses": ("gif", "webp"),
+    "Coloured glasses": tuple(name for name in FORMATS if name.startswith("anaglyph")),
+    "Depth and holes": ("disparity", "disparity_npy", "disparity_colour", "mask", "rgbd"),
+    "More": ("overview", "settings"),
 }
+SETTINGS = "all settings, and the command"
 IDLE = (
     '<div class="sd-idle"><p>The pair will appear here, with a page to view it in and files for '
     "3D glasses, headsets and screens.</p></div>"
@@ -98,26 +78,20 @@ def result(shown: Result, viewer: str) -> str:
 
 def downloads(shown: Result) -> str:
     """List the files of a result in groups."""
-    named = {name for names in GROUPS.values() for name in names}
-    others = {name: FORMATS[name].about for name in shown.files if name not in named}
-    groups = {**GROUPS, "More": {**GROUPS["More"], **others}}
-    parts = "".join(_download_group(title, names, shown) for title, names in groups.items())
+    parts = "".join(_download_group(title, names, shown) for title, names in GROUPS.items())
     return f'<details class="sd-downloads" open><summary>Downloads</summary>{parts}</details>'
 
 
-def _download_group(title: str, names: dict[str, str], shown: Result) -> str:
-    links = "".join(
-        _download(name, about, shown.files[name])
-        for name, about in names.items()
-        if name in shown.files
-    )
+def _download_group(title: str, names: tuple[str, ...], shown: Result) -> str:
+    links = "".join(_download(name, shown.files[name]) for name in names if name in shown.files)
     return f"<h3>{escape(title)}</h3><ul>{links}</ul>" if links else ""
 
 
-def _download(name: str, about: str, path: Path) -> str:
+def _download(name: str, path: Path) -> str:
+    about = FORMATS[name].about if name in FORMATS else SETTINGS
     return (
         f'<li><a href="{escape(file_address(path))}" download="{escape(path.name)}" '
-        f'data-format="{escape(name)}"><span>{escape(about)}</span>'
+        f'data-format="{escape(name)}"><span>{escape(about[0].upper() + about[1:])}</span>'
         f"<small>{escape(path.suffix[1:])}</small></a></li>"
     )
 

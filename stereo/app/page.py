@@ -1,5 +1,6 @@
 """The page: three workflows in tabs on one side, the pair as it comes about on the other."""
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +14,9 @@ from stereo.app.catalogue import pick_checkpoint
 from stereo.app.jobs import Cancelled, Desk, Job
 from stereo.app.panels import TITLES, Panel, defaults, make_panel
 from stereo.app.previews import preview_inputs
+from stereo.app.request import SHOWN_CHARACTERS
 from stereo.app.results import Result
-from stereo.cli.command import OUT_OF_MEMORY
+from stereo.runtime.memory import is_out_of_memory
 
 NO_MEMORY = "Out of memory: try a smaller picture or fewer pairs."
 # Every hour, uploads of the day before are deleted.
@@ -23,13 +25,34 @@ STOPPED = "Cancelled. Nothing was kept of this job."
 
 Changes = dict[Component, Any]
 
+log = logging.getLogger(__name__)
+
+
+class AnsweringBlocks(gr.Blocks):
+    """A page that answers values of wrong types with one line, as no field of it sends them."""
+
+    async def process_api(self, *args: Any, **named: Any) -> dict[str, Any]:
+        """Run an event's handler.
+
+        Raises:
+            gr.Error: with that line.
+        """
+        try:
+            return await super().process_api(*args, **named)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            log.debug("an event failed", exc_info=True)
+            words = f"{type(error).__name__}: {str(error)[:SHOWN_CHARACTERS]}"
+            raise gr.Error(
+                f"The page sends no such values ({words})", print_exception=False
+            ) from error
+
 
 class Page:
     """The components that handlers change, and the handlers."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.blocks = gr.Blocks(
+        self.blocks = AnsweringBlocks(
             title="StereoDiffusion",
             analytics_enabled=False,
             fill_width=True,
@@ -87,7 +110,10 @@ class Page:
             return preview_inputs(panel, values, self._desk)
 
         def suit(name: str) -> tuple[Any, ...]:
-            values = defaults(panel.task, pick_checkpoint(panel.task, name))
+            try:
+                values = defaults(panel.task, pick_checkpoint(panel.task, name))
+            except ValueError:
+                return (gr.skip(),) * len(suited)  # starting a job says what is wrong
             return tuple(values[: len(suited)])
 
         panel.button.click(
@@ -100,7 +126,7 @@ class Page:
         )
         sources = [panel.fields[name] for name in ("picture", "own_map") if name in panel.fields]
         gr.on(
-            [source.change for source in sources] + [panel.fields["is_depth"].change],
+            [source.change for source in sources] + [panel.fields["map_kind"].change],
             look,
             panel.inputs,
             [panel.preview],
@@ -150,10 +176,8 @@ class Page:
             return {self._status: markup.notice(STOPPED)}
         except (ValueError, OSError) as error:
             return {self._status: markup.notice(_in_words(error), bad=True)}
-        except MemoryError:
-            return {self._status: markup.notice(NO_MEMORY, bad=True)}
-        except RuntimeError as error:
-            if not any(words in str(error) for words in OUT_OF_MEMORY):
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
                 raise
             return {self._status: markup.notice(NO_MEMORY, bad=True)}
         results = self._keep([*reversed(made), *earlier])
@@ -177,6 +201,10 @@ class Page:
 
     def select(self, results: list[Result], event: gr.SelectData) -> str:
         """Show one of the visitor's results again."""
+        if not isinstance(event.index, int) or not 0 <= event.index < len(results):
+            shown = repr(event.index)[:SHOWN_CHARACTERS]
+            words = f"result: got {shown}, expected a number below {len(results)}"
+            return markup.notice(words, bad=True)
         return _show(results[event.index])
 
     def leave(self, visitor: gr.Request) -> None:

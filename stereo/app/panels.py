@@ -8,9 +8,11 @@ import gradio as gr
 from gradio.components import Component
 
 from stereo.app.catalogue import Checkpoint, list_checkpoints, pick_checkpoint
-from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS
 from stereo.app.request import Request
+from stereo.app.settings import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS
 from stereo.cli.options import SHAPES_PROMPT
+from stereo.depth.map_files import ARRAY_SUFFIXES
+from stereo.images import picture_suffixes
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 from stereo.runtime.models import Task
 
@@ -24,8 +26,11 @@ ABOUT: dict[Task, str] = {
     "depth": "A new picture of your words, under the depth of yours.",
     "image": "Your photo becomes the left view; the right one is made.",
 }
-PICTURES = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"]
-MAPS = [".png", ".tif", ".tiff", ".npy", ".pfm"]
+MAP_KINDS = [
+    ("Near is bright", "near-bright"),
+    ("Far is bright", "far-bright"),
+    ("Metric depth", "depth"),
+]
 PRESETS = [("Best", "best"), ("As in the paper", "paper"), ("As published", "original")]
 DEPTH_PROMPT = "a red sphere left of a yellow cylinder on a wooden floor"
 PROMPTS: dict[Task, str] = {"text": SHAPES_PROMPT, "depth": DEPTH_PROMPT, "image": ""}
@@ -57,11 +62,8 @@ class Panel:
         named = {name: values[field] for name, field in self.fields.items()}
         named["checkpoint"] = pick_checkpoint(self.task, named["checkpoint"])
         for name in ("picture", "own_map"):
-            if named.get(name) is not None:
+            if isinstance(named.get(name), str):
                 named[name] = Path(named[name])
-        for name in ("steps", "seed", "samples", "inner_steps"):
-            if name in named:
-                named[name] = _whole(name, named[name])
         return Request(task=self.task, **named)
 
 
@@ -73,7 +75,7 @@ def make_panel(task: Task) -> Panel:
     if task != "text":
         fields["picture"] = gr.File(
             label="Picture" if task == "depth" else "Photo",
-            file_types=PICTURES,
+            file_types=sorted(picture_suffixes()),
             height=120,
             elem_id=f"{task}-picture",
         )
@@ -99,34 +101,32 @@ def _prompt(task: Task) -> gr.Textbox:
     )
 
 
+def _slider(
+    task: Task,
+    name: str,
+    ends: tuple[float, float, float],
+    value: float,
+    label: str,
+    info: str | None = None,
+) -> gr.Slider:
+    """Make a slider of (lowest, highest, step)."""
+    low, high, step = ends
+    return gr.Slider(low, high, value, step=step, label=label, info=info, elem_id=f"{task}-{name}")
+
+
 def _stereo_fields(task: Task) -> dict[str, Component]:
+    about = "Best keeps the left view’s own pixels and makes up only what it does not show."
+    shift = "Largest shift between the views, in percent of the width."
     fields: dict[str, Component] = {
         "preset": gr.Radio(
-            PRESETS,
-            value="best",
-            label="Method",
-            info="Best keeps the left view’s own pixels and makes up only what it does not show.",
-            elem_id=f"{task}-preset",
+            PRESETS, value="best", label="Method", info=about, elem_id=f"{task}-preset"
         ),
-        "scale_percent": gr.Slider(
-            1,
-            20,
-            8,
-            step=0.5,
-            label="Depth",
-            info="Largest shift between the views, in percent of the width.",
-            elem_id=f"{task}-scale",
-        ),
+        "scale_percent": _slider(task, "scale", (1, 20, 0.5), 8, "Depth", shift),
     }
     if task == "depth":
-        fields["strength"] = gr.Slider(
-            0.1,
-            1,
-            1,
-            step=0.05,
-            label="How much is made anew",
-            info="Below 1, something of the picture’s content stays, too.",
-            elem_id="depth-strength",
+        about = "Below 1, something of the picture’s content stays, too."
+        fields["strength"] = _slider(
+            task, "strength", (0.1, 1, 0.05), 1, "How much is made anew", about
         )
     return fields
 
@@ -134,15 +134,13 @@ def _stereo_fields(task: Task) -> dict[str, Component]:
 def _map_fields(task: Task) -> dict[str, Component]:
     return {
         "own_map": gr.File(
-            label="Map of the left view: PNG of 8 or 16 bits, TIFF, NPY or PFM",
-            file_types=MAPS,
+            label="Map of the left view: a picture, NPY, NPZ, PFM or EXR",
+            file_types=[*ARRAY_SUFFIXES, *sorted(picture_suffixes())],
             height=120,
             elem_id=f"{task}-map",
         ),
-        "is_depth": gr.Checkbox(
-            False,
-            label="It holds metric depth (far = large) instead of disparity (near = bright)",
-            elem_id=f"{task}-is-depth",
+        "map_kind": gr.Radio(
+            MAP_KINDS, value="near-bright", label="What it stores", elem_id=f"{task}-map-kind"
         ),
     }
 
@@ -159,26 +157,17 @@ def _sampling_fields(task: Task, checkpoints: list[Checkpoint]) -> dict[str, Com
             interactive=len(checkpoints) > 1,
             elem_id=f"{task}-checkpoint",
         ),
-        "steps": gr.Slider(1, MAX_STEPS, steps, step=1, label="Steps", elem_id=f"{task}-steps"),
-        "guidance_scale": gr.Slider(
-            1, 20, guidance, step=0.5, label="Guidance", elem_id=f"{task}-guidance"
-        ),
+        "steps": _slider(task, "steps", (1, MAX_STEPS, 1), steps, "Steps"),
+        "guidance_scale": _slider(task, "guidance", (1, 20, 0.5), guidance, "Guidance"),
         "seed": gr.Number(42, label="Seed", precision=0, minimum=0, elem_id=f"{task}-seed"),
     }
     if task == "image":
-        fields["inner_steps"] = gr.Slider(
-            1,
-            20,
-            inner_steps,
-            step=1,
-            label="Null-text steps",
-            info="For the methods of the paper and of the published code.",
-            elem_id="image-inner-steps",
+        about = "For the methods of the paper and of the published code."
+        fields["inner_steps"] = _slider(
+            task, "inner-steps", (1, 20, 1), inner_steps, "Null-text steps", about
         )
         return fields
-    fields["samples"] = gr.Slider(
-        1, MAX_SAMPLES, 1, step=1, label="Pairs", elem_id=f"{task}-samples"
-    )
+    fields["samples"] = _slider(task, "samples", (1, MAX_SAMPLES, 1), 1, "Pairs")
     fields["negative_prompt"] = gr.Textbox(
         "", label="Not in the picture", max_length=MAX_PROMPT_CHARACTERS, elem_id=f"{task}-negative"
     )
@@ -190,9 +179,3 @@ def defaults(task: Task, checkpoint: Checkpoint) -> tuple[int, float, int]:
     if checkpoint.embedded:
         return EMBEDDED_STEPS, EMBEDDED_GUIDANCE, EMBEDDED_INNER_STEPS
     return PUBLISHED_STEPS, PUBLISHED_GUIDANCE[task], PUBLISHED_INNER_STEPS
-
-
-def _whole(name: str, value: float | None) -> int:
-    if value is None or value != int(value):
-        raise ValueError(f"{name}: got {value}, expected a whole number")
-    return int(value)

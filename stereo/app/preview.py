@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from stereo.method.latents import encode, image_to_tensor, tensor_to_images
+from stereo.pixels.codec import encode, image_to_tensor, tensor_to_images
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
-    from stereo.method.denoise import StepReport
+    from stereo.method.run import StepReport
 
 CHART_PX = 256
 CHART_FIELDS = 8

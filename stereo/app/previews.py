@@ -10,13 +10,11 @@ from stereo.app.jobs import Desk
 from stereo.app.panels import Panel
 from stereo.app.preview import data_uri
 from stereo.app.request import Request
-from stereo.app.uploads import Picture, read_map, read_picture
+from stereo.app.uploads import Picture, read_map, read_picture, shrunk
 from stereo.depth.disparity import normalise_disparity, predict_disparity
-from stereo.formats.maps import disparity_colour
-from stereo.images import Fit
-from stereo.pair import StereoPair
+from stereo.formats.maps import false_colours
 
-PREVIEW_PX = 360
+PREVIEW_PIXELS = 360 * 240
 
 
 def preview_inputs(panel: Panel, values: dict[Component, Any], desk: Desk) -> str:
@@ -32,37 +30,19 @@ def preview_inputs(panel: Panel, values: dict[Component, Any], desk: Desk) -> st
 
 def _preview(request: Request, desk: Desk) -> str:
     picture = None if request.picture is None else read_picture(request.picture, desk.limits)
-    disparity = _disparity(request, picture, desk)
-    own = request.own_map is not None
+    # Made small first: a colour map of many megapixels would take gigabytes.
+    near = normalise_disparity(shrunk(_disparity(request, picture, desk), PREVIEW_PIXELS))
     return markup.inputs_preview(
-        None if picture is None else data_uri(_small(picture.image), kind="JPEG"),
-        data_uri(_small(colour_map(disparity))),
-        own=own,
-        note="" if picture is None else picture.note,
+        picture and data_uri(shrunk(picture.image, PREVIEW_PIXELS), kind="JPEG"),
+        data_uri(false_colours(near)),
+        own=request.own_map is not None,
+        note=picture.note if picture else "",
     )
 
 
 def _disparity(request: Request, picture: Picture | None, desk: Desk) -> np.ndarray:
     if request.own_map is not None:
-        size_px = None if picture is None else picture.size_px
-        return read_map(request.own_map, desk.limits, size_px=size_px, is_depth=request.is_depth)
+        size_px = picture and picture.size_px
+        return read_map(request.own_map, desk.limits, size_px=size_px, kind=request.map_kind)
     depth_model = desk.store.depth_model(request.task, request.checkpoint)
     return predict_disparity(depth_model, picture.image)
-
-
-def colour_map(disparity: np.ndarray) -> np.ndarray:
-    """Draw disparity (H, W) of any range as (H, W, 3) uint8, near = yellow.
-
-    Raises:
-        ValueError: for a constant one.
-    """
-    near = normalise_disparity(disparity)
-    blank = np.zeros((*near.shape, 3), np.uint8)
-    return disparity_colour(StereoPair(blank, blank, near, np.ones(near.shape, bool)))
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    scale = min(1, PREVIEW_PX / max(height, width))
-    size_px = max(1, round(width * scale)), max(1, round(height * scale))
-    return Fit((0, 0, width, height), size_px).image(picture)

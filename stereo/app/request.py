@@ -1,32 +1,33 @@
-"""What a visitor asked for: checked, turned into options, into a run, into a command line."""
+"""What a visitor asked for: checked, turned into a job, and into the command that does the same."""
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from stereo.app.catalogue import Checkpoint
-from stereo.app.limits import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Limits
+from stereo.app.settings import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Limits
 from stereo.app.store import Loaded
-from stereo.app.uploads import Picture, read_map, read_picture
-from stereo.cli.batch import item_seed
-from stereo.frame import picture_size
-from stereo.method.denoise import OnStep
-from stereo.method.inversion import NullTextOptions
-from stereo.options import SamplingOptions, StereoOptions, preset
-from stereo.pair import StereoPair
-from stereo.runtime.models import Task
+from stereo.app.uploads import read_map, read_picture
+from stereo.cli.finished import item_seed
+from stereo.cli.inputs import PICTURE_OPTIONS, check_text
+from stereo.cli.job import StereoJob
+from stereo.options import NullTextOptions, SamplingOptions, preset
+from stereo.pixels.codec import picture_size
 
 SCRIPTS = {"text": "txt2stereoimg.py", "depth": "depth2stereoimg.py", "image": "img2stereo.py"}
-PICTURE_OPTIONS = {"depth": "--init_img", "image": "--img_path"}
+SHOWN_CHARACTERS = 60
+# Pixels are for the command line: they need a map made for the very picture.
+MAP_KINDS = ("near-bright", "far-bright", "depth")
+KINDS = {int: "a whole number", float: "a number", str: "text", bool: "yes or no"}
+KINDS |= {Path | None: "a file", Checkpoint: "a model"}
 
 
 @dataclass(frozen=True)
 class Request:
     """A job as the page's fields describe it; paths are those of uploads, never typed ones."""
 
-    task: Task
+    task: str
     checkpoint: Checkpoint
     preset: str = "best"
     scale_percent: float = 8.0
@@ -34,13 +35,19 @@ class Request:
     negative_prompt: str = ""
     picture: Path | None = None
     own_map: Path | None = None
-    is_depth: bool = False
+    map_kind: str = "near-bright"
     steps: int = 50
     guidance_scale: float = 9.0
     seed: int = 42
     samples: int = 1
     strength: float = 1.0
     inner_steps: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse values of other types, which no field of the page sends."""
+        for field in fields(self):
+            value = _typed(field.name, getattr(self, field.name), field.type)
+            object.__setattr__(self, field.name, value)
 
     def check(self) -> None:
         """Raise ValueError in a visitor's words for what is missing or too much."""
@@ -54,129 +61,90 @@ class Request:
             raise ValueError(f"steps: got {self.steps}, expected at most {MAX_STEPS}")
         if self.samples > MAX_SAMPLES:
             raise ValueError(f"pairs: got {self.samples}, expected at most {MAX_SAMPLES}")
-        self.options()
-        self.sampling()
-        self.null_text()
+        if self.map_kind not in MAP_KINDS:
+            raise ValueError(f"map: got {self.map_kind!r}, expected one of {', '.join(MAP_KINDS)}")
+        self.job()
 
-    def options(self) -> StereoOptions:
-        """Return the preset with the chosen strength of depth."""
-        return preset(self.preset, scale_percent=float(self.scale_percent))
-
-    def sampling(self) -> SamplingOptions:
-        """Return the sampling options; a photo is one sample, all of whose steps are run.
+    def job(self) -> StereoJob:
+        """Return the job without its pictures and maps.
 
         As with the scripts, the noise depends on the picture's name or the prompt, too.
         """
-        sampling = self.sampling_as_given()
-        if self.options().published_bookkeeping:
-            return sampling
-        name = self.prompt if self.picture is None or self.task == "text" else self.picture.name
-        return replace(sampling, seed=item_seed(sampling.seed, name))
-
-    def sampling_as_given(self) -> SamplingOptions:
-        """Return what `sampling` does, with the seed of the page's field."""
-        return SamplingOptions(
-            steps=int(self.steps),
-            guidance_scale=float(self.guidance_scale),
-            seed=int(self.seed),
-            samples=1 if self.task == "image" else int(self.samples),
-            strength=float(self.strength) if self.task == "depth" else 1.0,
+        options = preset(self.preset, scale_percent=self.scale_percent)
+        sampling = self.sampling()
+        if not options.published_bookkeeping:
+            is_named = self.picture is not None and self.task != "text"
+            name = self.picture.name if is_named else self.prompt
+            sampling = replace(sampling, seed=item_seed(sampling.seed, name))
+        null_text = NullTextOptions(
+            self.inner_steps, scale_with_steps=not options.published_bookkeeping
+        )
+        return StereoJob(
+            self.task,
+            self.prompt,
+            self.negative_prompt,
+            options=options,
+            sampling=sampling,
+            null_text=null_text,
         )
 
-    def null_text(self) -> NullTextOptions:
-        """Return the settings of a photo's inversion."""
-        scaled = not self.options().published_bookkeeping
-        return NullTextOptions(inner_steps=int(self.inner_steps), scale_with_steps=scaled)
+    def sampling(self) -> SamplingOptions:
+        """Return the sampling options with the seed of the page's field; a photo is one sample."""
+        return SamplingOptions(
+            steps=self.steps,
+            guidance_scale=self.guidance_scale,
+            seed=self.seed,
+            samples=1 if self.task == "image" else self.samples,
+            strength=self.strength if self.task == "depth" else 1.0,
+        )
 
     def command(self) -> str:
         """Return the command that does the same without the page."""
-        words = ["python", SCRIPTS[self.task]]
-        if self.picture is not None and self.task in PICTURE_OPTIONS:
-            words += [PICTURE_OPTIONS[self.task], self.picture.name]
-        if self.prompt or self.task != "image":
-            words += ["--prompt", self.prompt]
-        if self.negative_prompt and self.task != "image":
-            words += ["--negative_prompt", self.negative_prompt]
-        if self.own_map is not None:
-            words += ["--disparity", self.own_map.name, *(["--depth"] if self.is_depth else [])]
-        if not self.checkpoint.embedded:
-            words += ["--ckpt", f"{self.checkpoint.path.parent.name}/{self.checkpoint.path.name}"]
-        return shlex.join([*words, *self._numbers()])
-
-    def _numbers(self) -> list[str]:
-        sampling = self.sampling_as_given()
-        words = ["--preset", self.preset, "--scale_factor", f"{self.scale_percent:g}"]
-        words += ["--ddim_steps", str(sampling.steps), "--scale", f"{sampling.guidance_scale:g}"]
-        words += ["--seed", str(sampling.seed)]
-        if self.task == "depth":
-            words += ["--strength", f"{sampling.strength:g}"]
-        if self.task == "image":
-            return [*words, "--inner_steps", str(self.inner_steps)]
-        return [*words, "--n_samples", str(sampling.samples)]
+        sampling, is_photo = self.sampling(), self.task == "image"
+        words: dict[str, Any] = {
+            PICTURE_OPTIONS.get(self.task): self.picture and self.picture.name,
+            "prompt": None if is_photo and not self.prompt else self.prompt,
+            "negative_prompt": None if is_photo else self.negative_prompt or None,
+            "disparity": self.own_map and self.own_map.name,
+            "map": self.map_kind if self.own_map else None,
+            "ckpt": None if self.checkpoint.embedded else self.checkpoint.relative,
+            "preset": self.preset,
+            "scale_factor": f"{self.scale_percent:g}",
+            "ddim_steps": sampling.steps,
+            "scale": f"{sampling.guidance_scale:g}",
+            "seed": sampling.seed,
+            "strength": f"{sampling.strength:g}" if self.task == "depth" else None,
+            "inner_steps": self.inner_steps if is_photo else None,
+            "n_samples": None if is_photo else sampling.samples,
+        }
+        given = {key: str(value) for key, value in words.items() if key and value is not None}
+        flags = [word for key, value in given.items() for word in (f"--{key}", value)]
+        return shlex.join(["python", SCRIPTS[self.task], *flags])
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """A request's files, read."""
-
-    picture: Picture | None
-    disparity: np.ndarray | None
-
-
-def read_inputs(request: Request, loaded: Loaded, limits: Limits) -> Inputs:
-    """Read the picture and the map of a request, as the model needs them.
+def with_inputs(request: Request, loaded: Loaded, limits: Limits) -> StereoJob:
+    """Return the job with the picture and the map of a request, as the model needs them.
 
     Raises:
         ValueError: when one of them cannot be used.
     """
-    picture = None if request.task == "text" else read_picture(request.picture, limits)
+    job = request.job()
+    size_px = picture_size(loaded.models.diffusion, job.sampling)[::-1]
+    if request.task != "text":
+        picture = read_picture(request.picture, limits)
+        job, size_px = replace(job, pictures=[picture.image]), picture.size_px
     if request.own_map is None:
-        return Inputs(picture, None)
-    if picture is None:
-        size_px = picture_size(loaded.model, request.sampling())[::-1]
-    else:
-        size_px = picture.size_px
-    disparity = read_map(request.own_map, limits, size_px=size_px, is_depth=request.is_depth)
-    return Inputs(picture, disparity)
+        return job
+    disparity = read_map(request.own_map, limits, size_px=size_px, kind=request.map_kind)
+    return replace(job, disparities=[disparity])
 
 
-def make_pairs(
-    request: Request, inputs: Inputs, loaded: Loaded, on_step: OnStep
-) -> list[StereoPair]:
-    """Run the workflow of a request."""
-    from stereo import pipelines
-
-    options, sampling = request.options(), request.sampling()
-    if request.task == "image":
-        return pipelines.image_to_stereo(
-            loaded.model,
-            loaded.depth_model,
-            inputs.picture.image,
-            options=options,
-            sampling=sampling,
-            prompt=request.prompt,
-            null_text=request.null_text(),
-            disparity=inputs.disparity,
-            on_step=on_step,
-        )
-    if request.task == "depth":
-        return pipelines.depth_to_stereo(
-            loaded.model,
-            inputs.picture.image,
-            request.prompt,
-            options=options,
-            sampling=sampling,
-            negative_prompt=request.negative_prompt,
-            disparity=inputs.disparity,
-            on_step=on_step,
-        )
-    return pipelines.text_to_stereo(
-        loaded.model,
-        loaded.depth_model,
-        request.prompt,
-        options=options,
-        sampling=sampling,
-        negative_prompt=request.negative_prompt,
-        disparity=inputs.disparity,
-        on_step=on_step,
-    )
+def _typed(name: str, value: object, kind: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind in (int, float) and is_number and (kind is float or value == value // 1):
+        return kind(value)  # the page sends whole floats, too
+    if kind in (int, float) or not isinstance(value, kind):
+        raise ValueError(f"{name}: got {value!r:.{SHOWN_CHARACTERS}}, expected {KINDS[kind]}")
+    if kind is str:
+        check_text(name, value)
+    return value

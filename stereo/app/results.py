@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from stereo.app.request import PICTURE_OPTIONS, Request
+from stereo.app.request import Request
 from stereo.app.store import Loaded
+from stereo.cli.inputs import PICTURE_OPTIONS
 from stereo.formats import FORMATS, save_pair
 from stereo.pair import StereoPair
 
@@ -95,12 +96,12 @@ def _origin(request: Request, loaded: Loaded) -> dict[str, Any]:
         "ckpt": request.checkpoint.path,
         "depth_model": loaded.depth_file,
         "map": request.own_map,
-        PICTURE_OPTIONS.get(request.task, "").lstrip("-"): request.picture,
+        PICTURE_OPTIONS.get(request.task, ""): request.picture,
     }
     return {
         **{key: path.name for key, path in known.items() if path is not None},
-        "device": str(loaded.model.device),
-        "dtype": str(loaded.model.dtype).removeprefix("torch."),
+        "device": str(loaded.models.diffusion.device),
+        "dtype": str(loaded.models.diffusion.dtype).removeprefix("torch."),
         "command": request.command(),
     }
 
@@ -118,5 +119,5 @@ def _title(request: Request, pair: StereoPair) -> str:
         return what
     sample = pair.settings.get("sample", 0)
     # Not the sum of both, which given as a seed makes another picture.
-    which = f"seed {int(request.seed)}" + (f", pair {sample + 1}" if sample else "")
+    which = f"seed {request.seed}" + (f", pair {sample + 1}" if sample else "")
     return f"{what} ({which})"

@@ -1,43 +1,47 @@
 """Serving the page: a private folder for the time it runs, nothing but its own files."""
 
+import importlib.util
+import ipaddress
 import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING
 
 from stereo.app.jobs import Desk
-from stereo.app.limits import Limits
 from stereo.app.results import Shelves
+from stereo.app.settings import Settings
 from stereo.app.store import ModelStore
+from stereo.app.uploads import make_room
+from stereo.cli.command import BAD_INPUT
+from stereo.cli.options import PRECISIONS
 
 if TYPE_CHECKING:
     import gradio as gr
 
 STYLE = Path(__file__).with_name("page.css")
-FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
-MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "monospace")
+FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
+NEEDED = "gradio is not installed: pip install -r requirements-app.txt"
+ALL_ADDRESSES = ("0.0.0.0", "::")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How the page is served.
-
-    Attributes:
-        host: address that is listened on.
-        port: None takes the first free one from 7860.
-        device: of the models; None takes CUDA where there is one.
-        precision: of the denoiser; None takes fp16 on CUDA, fp32 elsewhere.
-        limits: for visitors.
-    """
-
-    host: str = "127.0.0.1"
-    port: int | None = None
-    device: str | None = None
-    precision: str | None = None
-    limits: Limits = Limits()
+def serve(settings: Settings) -> int:
+    """Serve the page until Ctrl-C; returns the exit code."""
+    if importlib.util.find_spec("gradio") is None:
+        sys.stderr.write(f"app.py: error: {NEEDED}\n")
+        return BAD_INPUT
+    with serving(settings) as address:
+        sys.stdout.write(f"{address} (Ctrl-C ends it){_warning(settings.host)}\n")
+        sys.stdout.flush()
+        ended = Event()
+        signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+        ended.wait()
+    return 0
 
 
 @contextmanager
@@ -52,9 +56,10 @@ def serving(settings: Settings) -> Iterator[str]:
     with TemporaryDirectory(prefix="stereo-page-") as folder:
         root = Path(folder).resolve()
         _prepare_gradio(root)
-        store = ModelStore(device=settings.device, precision=settings.precision)
+        models = settings.models
+        store = ModelStore(device=models.device, precision=PRECISIONS.get(models.precision))
         desk = Desk(store, Shelves(root / "results"), settings.limits)
-        blocks = _launch(desk, settings)
+        blocks = _launch(desk, settings, root)
         try:
             yield blocks.local_url
         finally:
@@ -70,22 +75,33 @@ def _prepare_gradio(folder: Path) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
 
 
-def _launch(desk: Desk, settings: Settings) -> "gr.Blocks":
+def _launch(desk: Desk, settings: Settings, folder: Path) -> "gr.Blocks":
+    import gradio as gr
     from starlette.middleware import Middleware
 
-    from stereo.app.guard import Guard
+    from stereo.app.guard import LOOPBACK, Guard
     from stereo.app.page import Page
 
+    limits = settings.limits
+    guard = Middleware(
+        Guard,
+        hosts={*LOOPBACK, settings.host, *settings.allowed_hosts},
+        any_address=settings.host in ALL_ADDRESSES,
+        max_upload_bytes=limits.upload_bytes,
+        before_upload=lambda: make_room(folder, limits),
+    )
     blocks = Page(desk).blocks
-    blocks.queue(api_open=False, max_size=4 * settings.limits.jobs)
+    blocks.queue(api_open=False, max_size=4 * limits.jobs)
     blocks.launch(
         server_name=settings.host,
         server_port=settings.port,
-        max_file_size=f"{settings.limits.file_megabytes}mb",
+        max_file_size=f"{limits.max_file_mb}mb",
         allowed_paths=[],
-        theme=_theme(),
+        theme=gr.themes.Base(
+            primary_hue="teal", neutral_hue="stone", radius_size="md", font=FONT, font_mono=MONO
+        ),
         css=STYLE.read_text(encoding="utf-8"),
-        app_kwargs={"middleware": [Middleware(Guard)]},
+        app_kwargs={"middleware": [guard]},
         share=False,
         quiet=True,
         prevent_thread_lock=True,
@@ -100,35 +116,10 @@ def _launch(desk: Desk, settings: Settings) -> "gr.Blocks":
     return blocks
 
 
-def _theme() -> "gr.themes.Base":
-    import gradio as gr
-
-    theme = gr.themes.Base(
-        primary_hue="teal",
-        secondary_hue="teal",
-        neutral_hue="stone",
-        radius_size="md",
-        font=list(FONT),
-        font_mono=list(MONO),
-    )
-    return theme.set(
-        body_background_fill="#faf9f7",
-        body_text_color_subdued="*neutral_500",
-        body_text_color_subdued_dark="*neutral_400",
-        block_info_text_color="*neutral_500",
-        block_info_text_color_dark="*neutral_400",
-        block_title_text_color="*neutral_700",
-        color_accent="*primary_700",
-        slider_color="*primary_700",
-        slider_color_dark="*primary_500",
-        checkbox_background_color_selected="*primary_700",
-        checkbox_border_color_selected="*primary_700",
-        link_text_color="*primary_700",
-        block_border_width="1px",
-        block_shadow="none",
-        button_primary_background_fill="*primary_700",
-        button_primary_background_fill_hover="*primary_800",
-        button_primary_text_color="white",
-        button_primary_background_fill_dark="*primary_700",
-        button_primary_background_fill_hover_dark="*primary_600",
-    )
+def _warning(host: str) -> str:
+    """Say so when others than this machine can reach the page."""
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    return "" if local else "; anyone who reaches this address can use it"

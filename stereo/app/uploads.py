@@ -1,23 +1,28 @@
-"""A visitor's files: measured before they are decoded, then read as pictures and maps."""
+"""A visitor's files: read as pictures and maps within the page's limits, the oldest removed."""
 
+import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from stereo.app.limits import WORKING_PIXELS, Limits
-from stereo.depth.disparity import NPY_DAMAGE, read_disparity
-from stereo.images import DAMAGE, Fit, read_image
+from stereo.app.settings import WORKING_PIXELS, Limits
+from stereo.depth.maps import read_disparity
+from stereo.images import Fit, read_image
+from stereo.options import MapKind
+
+MEGABYTE = 2**20
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Picture:
     """An uploaded picture (H, W, 3) uint8, and the (width, height) it came with."""
 
-    name: str
     image: np.ndarray
     uploaded_px: tuple[int, int]
 
@@ -41,15 +46,14 @@ def read_picture(path: Path, limits: Limits) -> Picture:
     Raises:
         ValueError: when it is no picture or has too many pixels; the message names the file alone.
     """
-    _check_pixels(path, limits)
     with _naming(path):
-        image = read_image(path)
+        image = read_image(path, max_megapixels=limits.max_megapixels)
     height, width = image.shape[:2]
-    return Picture(path.name, _working_size(image), (width, height))
+    return Picture(shrunk(image, WORKING_PIXELS), (width, height))
 
 
 def read_map(
-    path: Path, limits: Limits, *, size_px: tuple[int, int] | None, is_depth: bool = False
+    path: Path, limits: Limits, *, size_px: tuple[int, int] | None, kind: MapKind = "near-bright"
 ) -> np.ndarray:
     """Read an uploaded disparity or depth map as (H, W) float32, near = large.
 
@@ -58,48 +62,41 @@ def read_map(
     Raises:
         ValueError: when it cannot be used for a picture of that size.
     """
-    _check_pixels(path, limits)
     with _naming(path):
-        return read_disparity(path, size_px=size_px, is_depth=is_depth)
-
-
-def _check_pixels(path: Path, limits: Limits) -> None:
-    try:
-        width, height = _size(path)
-    except (*DAMAGE, *NPY_DAMAGE):
-        return  # Reading it says what is wrong.
-    if width * height > limits.megapixels * 1e6:
-        raise ValueError(
-            f"{path.name} has {width} × {height} pixels, "
-            f"expected at most {limits.megapixels:g} megapixels"
+        return read_disparity(
+            path, kind=kind, size_px=size_px, max_megapixels=limits.max_megapixels
         )
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Return (width, height) of a picture or map by its header."""
-    if path.suffix.lower() == ".npy":
-        shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
-        return int(np.prod(shape[1:])), shape[0]
-    if path.suffix.lower() == ".pfm":
-        with path.open("rb") as file:
-            _, width, height = b" ".join(file.readline(80) for _ in range(3)).split()[:3]
-        return int(width), int(height)
-    with Image.open(path) as image:
-        return image.size
-
-
-def _working_size(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    scale = (WORKING_PIXELS / (width * height)) ** 0.5
-    if scale >= 1:
-        return image
+def shrunk(values: np.ndarray, pixels: int) -> np.ndarray:
+    """Scale a picture (H, W, 3) uint8 or a map (H, W) down to at most about so many pixels."""
+    height, width = values.shape[:2]
+    scale = min(1.0, (pixels / (width * height)) ** 0.5)
     size_px = max(1, round(width * scale)), max(1, round(height * scale))
-    return Fit((0, 0, width, height), size_px).image(image)
+    fit = Fit((0, 0, width, height), size_px)
+    return fit.image(values) if values.ndim == 3 else fit.map(values)
+
+
+def make_room(folder: Path, limits: Limits) -> None:
+    """Remove the oldest uploads until another one of the largest size fits, and say so."""
+    uploads = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name != "results"]
+    sizes = {entry: sum(path.stat().st_size for path in entry.rglob("*")) for entry in uploads}
+    excess = sum(sizes.values()) - (limits.max_uploads_mb - limits.max_file_mb) * MEGABYTE
+    removed = 0
+    for entry in sorted(uploads, key=lambda path: path.stat().st_mtime):
+        if excess <= 0:
+            break
+        shutil.rmtree(entry, ignore_errors=True)
+        excess, removed = excess - sizes[entry], removed + 1
+    if removed:
+        log.warning("removed the %d oldest uploads to make room for new ones", removed)
 
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Let errors name the file without the folder, which is the server's business."""
+    if not path.exists():
+        raise ValueError(f"{path.name} is no longer here, other uploads needed the room: choose it")
     try:
         yield
     except (ValueError, OSError) as error:

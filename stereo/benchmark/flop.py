@@ -5,6 +5,7 @@ from math import prod
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 Shape = tuple[int, ...]
 
@@ -12,8 +13,6 @@ Shape = tuple[int, ...]
 @torch.no_grad()
 def count_flop(work: Callable[[], object]) -> int:
     """Return the FLOP of matrix products and convolutions in `work`."""
-    from torch.utils.flop_counter import FlopCounterMode
-
     with FlopCounterMode(display=False, custom_mapping=_unknown_to_counter()) as counter:
         work()
     return counter.get_total_flops()

@@ -5,16 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.benchmark.flop import count_flop
 from stereo.runtime.prepacked import pack
-
-if TYPE_CHECKING:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 TEXT_TOKENS = 77
 MATMUL_SIDE = {"cuda": 8192, "cpu": 1536}
@@ -26,41 +23,29 @@ STATUS = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of a workflow.
+    """One run of a workflow."""
 
-    Attributes:
-        seconds: from the call to its result on the host.
-        busy_seconds: see `Clock`.
-        evaluations: of the UNet; one view and one guidance branch of one sample count 1.
-        shared: those of them that began with another's layers, up to the first look at a text.
-        peak_bytes: most memory in use, of the CUDA device or else of the process; None where it
-            cannot be told.
-    """
-
-    seconds: float
-    busy_seconds: float
-    evaluations: int
-    shared: int
-    peak_bytes: int | None
+    seconds: float  # from the call to its result on the host
+    busy_seconds: float  # see `Clock`
+    evaluations: int  # of the UNet; one view and one guidance branch of one sample count 1
+    peak_bytes: int | None  # most memory in use, of the CUDA device or else of the process
 
 
 def measure(work: Callable[[], None], unet: nn.Module, device: torch.device) -> Sample:
     """Run `work` once and measure it; `unet` is the module whose calls count."""
-    begun: list[int] = []
-    ended: list[int] = []
+    rows = 0
 
-    def note(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-        begun.append(len(args[0]))
-        ended.append(len(output))
+    def count(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal rows
+        rows += len(output)
 
-    hook = unet.register_forward_hook(note)
+    hook = unet.register_forward_hook(count)
     reset_peak(device)
     try:
         clock = Clock(work, device)
     finally:
         hook.remove()
-    shared = sum(ended) - sum(begun)
-    return Sample(clock.seconds, clock.busy_seconds, sum(ended), shared, peak_bytes(device))
+    return Sample(clock.seconds, clock.busy_seconds, rows, peak_bytes(device))
 
 
 class Clock:
@@ -99,12 +84,8 @@ def peak_bytes(device: torch.device) -> int | None:
     """Return the high-water mark since `reset_peak`; None where there is none."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    if not STATUS.exists():
-        return None
-    for line in STATUS.read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
+    lines = STATUS.read_text().splitlines() if STATUS.exists() else []
+    return next((int(li.split()[1]) * 1024 for li in lines if li.startswith("VmHWM:")), None)
 
 
 @torch.no_grad()
@@ -124,28 +105,15 @@ def matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 @dataclass(frozen=True)
 class UNetCall:
-    """One guided call of the UNet: each latent under two texts.
+    """One guided call of the UNet: each latent under two texts."""
 
-    Attributes:
-        batch: latents.
-        flop: arithmetic of the call.
-        single_flop: that of the same latents under one text.
-        seconds: busy seconds of the call.
-    """
+    batch: int  # latents
+    flop: int  # arithmetic of the call
+    seconds: float  # busy ones of the call
 
-    batch: int
-    flop: int
-    single_flop: int
-    seconds: float
-
-    def flop_of(self, evaluations: float, shared: float) -> float:
-        """Return the arithmetic of evaluations, `shared` of which began with another's layers.
-
-        What `stereo.runtime.step_cache` computes once is counted in each of them.
-        """
-        whole = self.single_flop / self.batch
-        saved = (2 * self.single_flop - self.flop) / self.batch
-        return evaluations * whole - shared * saved
+    def flop_of(self, evaluations: float) -> float:
+        """Return the arithmetic of so many evaluations; what the step cache saves is counted."""
+        return evaluations * self.flop / (2 * self.batch)
 
     @property
     def rate(self) -> float:
@@ -154,14 +122,14 @@ class UNetCall:
 
 
 @torch.no_grad()
-def unet_call(model: "LatentDiffusion", batch: int, size: tuple[int, int]) -> UNetCall:
-    """Count the arithmetic of one guided call on latents (batch, C, h, w), and time it."""
+def unet_call(model: LatentDiffusion, batch: int, side: int) -> UNetCall:
+    """Count the arithmetic of one guided call on latents (batch, C, side, side), and time it."""
     unet, device = model.model.diffusion_model, model.device
-    latents = torch.randn(batch, unet.in_channels, *size).to(device)
+    latents = torch.randn(batch, unet.in_channels, side, side).to(device)
     steps = torch.full((batch,), 500, device=device)
     texts = torch.randn(2 * batch, TEXT_TOKENS, unet.context_dim).to(device)
-    single = count_flop(lambda: unet(latents, steps, texts[:batch]))
-    guided = count_flop(lambda: unet(latents, steps, texts))
-    clocks = [Clock(lambda: unet(latents, steps, texts), device) for _ in range(REPEATS)]
+    both = torch.cat([latents, latents]), torch.cat([steps, steps]), texts
+    guided = count_flop(lambda: unet(*both))
+    clocks = [Clock(lambda: unet(*both), device) for _ in range(REPEATS)]
     times = [clock.busy_seconds for clock in clocks]
-    return UNetCall(batch, guided, single, statistics.median(times))
+    return UNetCall(batch, guided, statistics.median(times))

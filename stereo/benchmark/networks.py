@@ -2,25 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dpt.models import DPTDepthModel
 from ldm.checkpoint import SCHEDULE, build_model, read_config
 from ldm.known_files import ROOT
-from stereo.runtime.models import (
-    Task,
-    choose_device,
-    choose_precision,
-    load_depth_model,
-    load_model,
-)
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from stereo.runtime.device import choose_device, choose_precision
+from stereo.runtime.models import Task, load_depth_model, load_model
 from stereo.runtime.speed import suit_device
-
-if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 CONFIGS: dict[Task, str] = {
     "text": "v2-inference-v",
@@ -38,14 +31,14 @@ class Networks:
 
     task: Task
     name: str
-    model: "LatentDiffusion"
-    depth_model: "DPTDepthModel"
+    model: LatentDiffusion
+    depth_model: DPTDepthModel
 
 
 def embedded_networks(task: Task, *, precision: str | None, device: str | None) -> Networks:
     """Load the published files where they lie in their folders, else the embedded model."""
     model = load_model(task, precision=precision, device=device)
-    return Networks(task, "found", model, load_depth_model(device=device))
+    return Networks(task, "from models/", model, load_depth_model(device=device))
 
 
 def random_networks(task: Task, *, precision: str | None, device: str | None) -> Networks:
@@ -58,7 +51,7 @@ def random_networks(task: Task, *, precision: str | None, device: str | None) ->
 
 def random_model(
     config: Mapping[str, Any], *, dtype: torch.dtype, device: torch.device
-) -> "LatentDiffusion":
+) -> LatentDiffusion:
     """Build a model with random weights, each part in the precision that `load_model` gives it."""
     model = build_model(config, device="meta")
     fill_randomly(model, device)
@@ -87,9 +80,7 @@ def _random(name: str, own: Tensor, generator: torch.Generator) -> Tensor:
     return values.add_(1) if is_gain else values
 
 
-def _random_depth_model(device: torch.device) -> "DPTDepthModel":
-    from dpt.models import DPTDepthModel
-
+def _random_depth_model(device: torch.device) -> DPTDepthModel:
     with torch.device("meta"):
         model = DPTDepthModel(backbone=RANDOM_DEPTH)
     fill_randomly(model, device)

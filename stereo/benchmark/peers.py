@@ -117,8 +117,7 @@ def _levels(unet: UNetModel) -> list[list[Any]]:
 
 
 def _transformer(block: Any) -> SpatialTransformer | None:
-    found = [layer for layer in block if isinstance(layer, SpatialTransformer)]
-    return found[0] if found else None
+    return next((layer for layer in block if isinstance(layer, SpatialTransformer)), None)
 
 
 def _autoencoder_shape(model: LatentDiffusion) -> dict[str, Any]:

@@ -1,93 +1,60 @@
-"""The table on the screen, and the file beside it."""
+"""The tables on the screen, and the file beside them."""
 
-import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ldm.files import write_bytes
 from stereo.benchmark.shift_part import ShiftRow
-from stereo.benchmark.suite import Row
+from stereo.benchmark.suite import PairRow
+from stereo.cli.markdown import markdown_table
 
 GIB, TERA = 2**30, 1e12
-NONE = "-"
-HEADER = (
-    "workflow",
-    "size",
-    "precision",
-    "what",
-    "preset",
-    "s each",
-    "busy s",
-    "UNet evaluations",
-    "TFLOP/s",
-    "inside the UNet",
-    "of matmul rate",
-    "peak GiB",
-    "x one image",
-    "published / this",
-)
-SHIFT_HEADER = ("batch", "size", "ms", "ns a cell", "loop ms", "loop / this")
+Columns = dict[str, Callable[[Any], str]]
 
 
-def pairs_table(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table."""
-    return _table(HEADER, [_cells(row) for row in rows])
+def _number(value: float | None, form: str, unit: float = 1) -> str:
+    return "-" if value is None else format(value / unit, form)
 
 
-def shift_table(rows: Sequence[ShiftRow]) -> str:
-    """Return the shift's rows as a Markdown table."""
-    return _table(
-        SHIFT_HEADER,
-        [
-            (
-                str(row.batch),
-                f"{row.side}x{row.side}x4",
-                f"{row.seconds * 1e3:.3f}",
-                f"{row.nanoseconds_per_cell:.1f}",
-                _number(row.loop_seconds and row.loop_seconds * 1e3, ".0f"),
-                _number(row.loop_seconds and row.loop_seconds / row.seconds, ".0f"),
-            )
-            for row in rows
-        ],
-    )
+PAIR_COLUMNS: Columns = {
+    "workflow": lambda row: row.task,
+    "size": lambda row: (
+        f"{row.size_px}x{row.size_px}" + (f" x{row.samples}" if row.samples > 1 else "")
+    ),
+    "precision": lambda row: row.precision,
+    "what": lambda row: row.kind,
+    "preset": lambda row: row.preset or "-",
+    "s each": lambda row: f"{row.seconds:.3g}",
+    "busy s": lambda row: f"{row.busy_seconds:.3g}",
+    "UNet evaluations": lambda row: _number(row.evaluations, ".0f"),
+    "TFLOP/s": lambda row: _number(row.flop_rate, ".3g", TERA),
+    "inside the UNet": lambda row: _number(row.unet_rate, ".3g", TERA),
+    "of matmul rate": lambda row: _number(row.unet_rate, ".0%", row.matmul_rate),
+    "peak GiB": lambda row: _number(row.peak_bytes, ".2f", GIB),
+    "x one image": lambda row: _number(row.to_one_image, ".2f"),
+    "published / this": lambda row: _number(row.published_to_this, ".2f"),
+}
+SHIFT_COLUMNS: Columns = {
+    "batch": lambda row: str(row.batch),
+    "size": lambda row: f"{row.side}x{row.side}x4",
+    "ms": lambda row: f"{row.seconds * 1e3:.3f}",
+    "ns a cell": lambda row: f"{row.nanoseconds_per_cell:.1f}",
+    "loop ms": lambda row: _number(row.loop_seconds, ".0f", 1e-3),
+    "loop / this": lambda row: _number(row.loop_seconds, ".0f", row.seconds),
+}
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    share = None if row.unet_rate is None else row.unet_rate / row.matmul_rate
-    return (
-        row.task,
-        f"{row.size_px}x{row.size_px}" + (f" x{row.samples}" if row.samples > 1 else ""),
-        row.precision,
-        row.kind,
-        row.preset or NONE,
-        f"{row.seconds:.3g}",
-        f"{row.busy_seconds:.3g}",
-        _number(row.evaluations, ".0f"),
-        _number(row.flop_rate and row.flop_rate / TERA, ".3g"),
-        _number(row.unet_rate and row.unet_rate / TERA, ".3g"),
-        _number(share, ".0%"),
-        _number(row.peak_bytes and row.peak_bytes / GIB, ".2f"),
-        _number(row.to_one_image, ".2f"),
-        _number(row.published_to_this, ".2f"),
-    )
-
-
-def _number(value: float | None, form: str) -> str:
-    return NONE if value is None else format(value, form)
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def table(columns: Columns, rows: Sequence[PairRow | ShiftRow]) -> str:
+    """Return rows as a Markdown table."""
+    cells = [[cell(row) for cell in columns.values()] for row in rows]
+    return markdown_table(list(columns), cells)
 
 
 def as_json(
-    command: str, device: str, pairs: Sequence[Row], shifts: Sequence[ShiftRow]
+    command: str, device: str, pairs: Sequence[PairRow], shifts: Sequence[ShiftRow]
 ) -> dict[str, Any]:
     """Return everything measured, and where, as JSON values."""
     return {
@@ -98,8 +65,3 @@ def as_json(
         "pairs": [asdict(row) for row in pairs],
         "shift": [asdict(row) for row in shifts],
     }
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON; the file appears whole or not at all."""
-    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stereo.benchmark.measure import Clock
-from stereo.method.shift import offsets_px, shift
+from stereo.method.shift import round_cells, shift
 
 CHANNELS, BATCH, SIDE = 4, 8, 64
 SIDES = (64, 256, 1024, 4096)
@@ -53,7 +53,7 @@ def _row(batch: int, side: int, device: torch.device, *, loop: bool) -> ShiftRow
     generator = torch.Generator().manual_seed(0)
     view = torch.randn(batch, CHANNELS, side, side, generator=generator).to(device)
     disparity = torch.rand(batch, side, side, generator=generator)
-    offset = offsets_px(disparity, -SCALE_SHARE * side, "nearest").to(device)
+    offset = round_cells(-SCALE_SHARE * side * disparity, "nearest").to(device)
     seconds = _median(view, offset, device)
     looped = Clock(lambda: loop_shift(view, offset), device).busy_seconds if loop else None
     return ShiftRow(batch, side, seconds, looped)

@@ -1,18 +1,19 @@
-"""What the scripts share: a parser with one-line errors, exit codes, logging."""
+"""What every command does alike: a parser with one-line errors, exit codes, logging."""
 
 import argparse
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
+from stereo.cli.interrupt import INTERRUPTED, at_work
 from stereo.cli.types import given_path
 
-BAD_INPUT, INTERRUPTED, SOME_FAILED = 2, 130, 1
+BAD_INPUT, SOME_FAILED = 2, 1
 LOGGERS = ("stereo", "ldm", "dpt", "shapes")
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 STILL_TOO_LARGE = (
     "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "
     "fewer --n_samples, a smaller --H and --W"
@@ -49,14 +50,19 @@ def run(main: Callable[[Sequence[str] | None], int]) -> int:
 
     2 for bad input and full disks, 130 for Ctrl-C; a traceback only with -v.
     """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be text
     try:
-        return main(None)
+        with at_work():
+            return main(None)
     except KeyboardInterrupt:
         return _fail("interrupted", INTERRUPTED)
     except (ValueError, OSError, MemoryError) as error:
         return _fail(one_line(error), BAD_INPUT)
     except RuntimeError as error:
-        if not any(words in str(error) for words in OUT_OF_MEMORY):
+        from stereo.runtime.memory import is_out_of_memory  # torch is there: it raised this
+
+        if not is_out_of_memory(error):
             raise
         return _fail(STILL_TOO_LARGE, BAD_INPUT)
 

@@ -1,144 +1,114 @@
-"""The scripts' options: how they are declared, and how they become the package's dataclasses.
+"""The options of the three scripts, and how they become the package's dataclasses.
 
-Nothing here imports torch, so that `--help` and a mistyped option are answered at once; the
-choices are literals for the same reason, held against the package's own by a test.
+Nothing here imports torch, so that `--help` and a mistyped option are answered at once.
 """
 
-import argparse
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Literal, get_args
 
-from stereo.cli.batch_options import add_batch_options, list_texts
-from stereo.cli.comfort_options import add_comfort_options, comfort_changes, share_or_auto
-from stereo.cli.types import SIZE_MULTIPLE_PX, size_px, whole_number
+from stereo.cli.command import OneLineParser
+from stereo.cli.fields import add_fields, options_of, typed
+from stereo.comfort.options import ComfortOptions, Rule
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
+from stereo.images import MAX_MEGAPIXELS
+from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
+from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
-if TYPE_CHECKING:
-    from stereo.options import SamplingOptions, StereoOptions
-
-PRESETS = ("original", "paper", "best")
+# As published: full and autocast.
 PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
-# What the command line calls the fields of the package's dataclasses, where it is not the same.
-FLAGS = {
-    "guidance_scale": "scale",
-    "scale_percent": "scale_factor",
-    "edge_dilation_percent": "edge_dilation",
-    "steps": "ddim_steps",
-    "eta": "ddim_eta",
-    "samples": "n_samples",
-    "height_px": "H",
-    "width_px": "W",
-}
-BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation")
+BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation_percent")
+STRENGTHS = ("scale_percent", "max_disparity_px", "comfort")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
+# Options of the method that the command line has; the others are for ablations.
+METHOD = ("direction", "scale_percent", "shift_both", "deblur", "convergence")
+METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent")
 
 
-def add_model_options(parser: argparse.ArgumentParser, *, own_depth: bool = False) -> None:
-    """Declare where the networks come from; `own_depth` where the checkpoint has a depth model."""
-    group = parser.add_argument_group("models")
-    group.add_argument(
-        "--ckpt",
-        type=Path,
-        metavar="FILE",
-        help="Stable Diffusion checkpoint, .ckpt or .safetensors (default: the published file if "
-        "it lies in models/, else the embedded model)",
+@dataclass(frozen=True)
+class ModelOptions:
+    """Where the networks come from, and how they run."""
+
+    ckpt: Path | None = option(
+        None,
+        "Stable Diffusion checkpoint, .ckpt or .safetensors (default: the published file if it "
+        "lies in models/, else the embedded model)",
     )
-    group.add_argument(
-        "--config", type=Path, metavar="YAML", help="its config (default: recognised from the file)"
+    config: Path | None = option(None, "its YAML config (default: recognised from the file)")
+    parameterization: Literal["eps", "v"] | None = option(
+        None, "what the network predicts (default: recognised from the file)"
     )
-    group.add_argument(
-        "--parameterization",
-        choices=("eps", "v"),
-        help="what the network predicts (default: recognised from the file)",
+    depthmodel_path: Path | None = option(
+        None,
+        "DPT checkpoint (default: the depth model inside a depth-conditioned --ckpt, else the "
+        "published file if it lies in midas_models/, else the embedded model)",
     )
-    group.add_argument(
-        "--depthmodel_path",
-        type=Path,
-        metavar="FILE",
-        help="DPT checkpoint (default: "
-        + (
-            "the depth model inside --ckpt)"
-            if own_depth
-            else "the published file if it lies in midas_models/, else the embedded model)"
-        ),
+    precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
+        None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"
     )
-    group.add_argument(
-        "--precision",
-        choices=tuple(PRECISIONS),
-        help="of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)",
-    )
-    group.add_argument("--device", help="cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
-    group.add_argument(
-        "--compile",
-        action="store_true",
-        help="on a GPU, compile the denoiser first: slow start, fast steps",
-    )
-    group.add_argument(
-        "--offload", action="store_true", help="networks are on the GPU only while they are used"
-    )
+    device: str | None = option(None, "cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
+    compile: bool = option(False, "on a GPU, compile the denoiser first: slow start, fast steps")
+    offload: bool = option(False, "networks are on the GPU only while they are used")
 
 
-def add_sampling_options(
-    parser: argparse.ArgumentParser, *, guidance: str, seed: int = 42, many: bool = True
-) -> None:
-    """Declare how Stable Diffusion is sampled.
+@dataclass(frozen=True)
+class MapOptions:
+    """The user's own disparity."""
 
-    `guidance` tells its default scale (`stereo.runtime.guidance`); `many` is for several samples.
-    """
-    group = parser.add_argument_group("sampling")
-    group.add_argument(
-        "--ddim_steps", "--steps", type=whole_number, default=50, metavar="N", help="DDIM steps"
+    disparity: Path | None = option(
+        None,
+        "your own map of the left view: a picture, .npy, .npz, .pfm or .exr; for a folder of "
+        "pictures a folder of maps with their names; embedded takes the depth inside HEIC photos",
     )
-    group.add_argument(
-        "--scale", type=float, metavar="X", help=f"guidance scale (default: {guidance})"
+    map: MapKind | None = option(
+        None,
+        "what that map stores: relative disparity, its opposite, depth, or disparity in pixels of "
+        "the picture, which is taken as it is (preset best) (default: near-bright)",
     )
-    group.add_argument("--ddim_eta", type=float, default=0.0, metavar="X", help="eta of DDIM")
-    group.add_argument("--seed", type=int, default=seed, metavar="N", help="of the start noise")
-    for name, side in (("--H", "height"), ("--W", "width")):
-        group.add_argument(
-            name,
-            type=size_px,
-            metavar="PX",
-            help=f"{side}, a multiple of {SIZE_MULTIPLE_PX} (default: from the model's own size; "
-            "pictures keep their proportions)",
-        )
-    group.set_defaults(n_samples=1, n_iter=1, n_rows=0, fixed_code=False)
-    if many:
-        _add_many(group)
+    depth: bool = option(False, "short for --map depth")
+    metric_disparity: bool | None = option(None, "short for --map disparity_px")
+    max_megapixels: float = option(MAX_MEGAPIXELS, "largest picture or map that is read")
 
 
-def _add_many(group: Any) -> None:
-    group.add_argument(
-        "--n_samples", type=whole_number, default=1, metavar="N", help="pairs at a time"
+@dataclass(frozen=True)
+class BatchOptions:
+    """How many inputs are worked on, and how many pairs are made of each."""
+
+    n_iter: int = option(1, "number of batches, each with new seeds", low=1)
+    fixed_code: bool = option(False, "keep the same seeds in every batch")
+    n_rows: int = option(
+        0, "also save all pairs of the run as one grid of N rows (default: no grid)"
     )
-    group.add_argument(
-        "--n_iter", type=whole_number, default=1, metavar="N", help="so often, with new seeds"
+    photos_at_once: int = option(
+        1,
+        "photos of one size that are denoised together, which fills a GPU; needs direct inversion "
+        "(best)",
+        low=1,
     )
-    group.add_argument(
-        "--fixed_code", action="store_true", help="keep the same seeds in every iteration"
+    skip_existing: bool = option(
+        False, "leave out what --outdir holds complete, made with the same settings and inputs"
     )
-    group.add_argument(
-        "--n_rows",
-        type=whole_number,
-        default=0,
-        metavar="N",
-        help="also save all pairs of the run as one grid of N rows (default: no grid)",
+    devices: int = option(
+        1,
+        "processes, each with a GPU of its own, or all on the CPU, that share the inputs",
+        low=1,
     )
 
 
-def add_prompt_options(parser: argparse.ArgumentParser) -> None:
-    """Declare prompts, given or read from a file."""
-    parser.add_argument("--prompt", default=SHAPES_PROMPT, metavar="TEXT", help="what to show")
-    add_prompt_files(parser)
+def make_parser(
+    description: str | None, task: str, *, outdir: str, seed: int = 42
+) -> OneLineParser:
+    """Return a parser with all options of a workflow but those of its picture."""
+    parser = OneLineParser(description)
+    is_photo = task == "image"
     parser.add_argument(
-        "--negative_prompt", default="", metavar="TEXT", help="what guidance leads away from"
+        "--prompt",
+        default="" if is_photo else SHAPES_PROMPT,
+        metavar="TEXT",
+        help="description of the picture (default: none)" if is_photo else "what to show",
     )
-
-
-def add_prompt_files(parser: argparse.ArgumentParser) -> None:
-    """Declare prompts read from files."""
     parser.add_argument(
         "--from-file",
         "--from_file",
@@ -146,84 +116,14 @@ def add_prompt_files(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="one prompt a line, instead of --prompt: a text file, a folder of them or a pattern",
     )
-
-
-def add_stereo_options(parser: argparse.ArgumentParser) -> None:
-    """Declare how the right view is made, and how strong and comfortable the depth is."""
+    add_fields(parser.add_argument_group("models"), ModelOptions)
+    _add_sampling(parser, task, seed)
     group = parser.add_argument_group("stereo")
-    group.add_argument(
-        "--preset",
-        choices=PRESETS,
-        default="paper",
-        help="as the published code, as the paper, or the best that this program can do",
-    )
-    group.add_argument(
-        "--direction",
-        choices=("uni", "bi"),
-        help="views attend to the left one, or to both (default: the preset's, uni)",
-    )
-    group.add_argument(
-        "--scale_factor",
-        type=float,
-        metavar="PERCENT",
-        help="largest shift in percent of the width (default: the preset's, 8)",
-    )
-    group.add_argument(
-        "--deblur",
-        action=argparse.BooleanOptionalAction,
-        help="noise in the holes of the shift (default: the preset's; off for original)",
-    )
-    group.add_argument(
-        "--shift_both",
-        action=argparse.BooleanOptionalAction,
-        help="move both views by half (default: the preset's, off)",
-    )
-    group.add_argument(
-        "--disparity",
-        type=Path,
-        metavar="MAP",
-        help="your own map of the left view, .png .npy .pfm, near = bright; for a folder of "
-        "pictures a folder of maps with their names",
-    )
-    group.add_argument("--depth", action="store_true", help="that map is metric depth")
-    group.add_argument(
-        "--metric_disparity",
-        action="store_true",
-        default=None,
-        help="that map is in pixels of the picture, and taken as it is (preset best)",
-    )
-    group.add_argument(
-        "--convergence",
-        type=share_or_auto,
-        metavar="SHARE",
-        help="of the disparity range, 0 to 1, that lies in the plane of the screen, or auto: by "
-        "the histogram, within the limits of comfort (default: 0, the farthest)",
-    )
-    group.add_argument(
-        "--guided_start",
-        type=float,
-        metavar="SHARE",
-        help="of the steps, 0 to 1, after which the preset best lets denoising change what "
-        "continues a hole's surroundings: earlier invents more (default: 0.9)",
-    )
-    group.add_argument(
-        "--weighed_holes",
-        action=argparse.BooleanOptionalAction,
-        help="take that change over only in so far as the model is right where the picture is "
-        "known (default: on)",
-    )
-    group.add_argument(
-        "--edge_dilation",
-        type=float,
-        metavar="PERCENT",
-        help="of the width by which the preset best widens objects of the depth network's map, "
-        "whose edges are soft; your own maps stay as they are (default: 1.2)",
-    )
-    add_comfort_options(parser)
-
-
-def add_output_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
-    """Declare where results go, in which formats, and how many are worked on."""
+    about = "as the published code, as the paper, or the best that this program can do"
+    group.add_argument("--preset", choices=tuple(PRESETS), default="paper", help=about)
+    add_fields(group, StereoOptions, *METHOD)
+    add_fields(group, MapOptions)
+    _add_comfort(parser)
     group = parser.add_argument_group("output")
     group.add_argument(
         "--outdir", type=Path, default=Path(outdir), metavar="FOLDER", help="for the results"
@@ -233,114 +133,120 @@ def add_output_options(parser: argparse.ArgumentParser, *, outdir: str) -> None:
         action="append",
         choices=tuple(FORMATS),
         metavar="NAME",
-        help="repeatable; one of "
-        + ", ".join(FORMATS)
-        + f" (default: {' '.join(DEFAULT_FORMATS)})",
+        help=f"repeatable; one of {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
     )
     group.add_argument(
         "--viewer", action="store_true", help="and a page to look at each pair, --format viewer"
     )
     group.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
-    add_batch_options(parser)
+    return parser
 
 
-def parse(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+def _add_sampling(parser: ArgumentParser, task: str, seed: int) -> None:
+    group = parser.add_argument_group("sampling")
+    names = ["steps", "eta", "height_px", "width_px"]
+    batch = ["n_iter", "fixed_code", "n_rows", "skip_existing", "devices"]
+    guidance = f"{PUBLISHED_GUIDANCE[task]:g}"
+    if task == "image":
+        batch = ["photos_at_once", "skip_existing", "devices"]
+        add_fields(group, NullTextOptions, "inner_steps")
+        add_fields(group, StereoOptions, "inversion")
+    else:
+        names += ["samples"]
+        guidance += f"; {EMBEDDED_GUIDANCE:g} with the embedded model"
+        group.add_argument(
+            "--negative_prompt", default="", metavar="TEXT", help="what guidance leads away from"
+        )
+    add_fields(group, SamplingOptions, *names)
+    add_fields(
+        group, SamplingOptions, "guidance_scale", help=f"guidance scale (default: {guidance})"
+    )
+    add_fields(group, SamplingOptions, "seed", default=seed)
+    add_fields(group, BatchOptions, *batch)
+
+
+def _add_comfort(parser: ArgumentParser) -> None:
+    group = parser.add_argument_group("strength and comfort")
+    rules = get_args(Rule)
+    add_fields(
+        group, ComfortOptions, "comfort", nargs="?", const=rules[0], choices=rules, metavar="RULE"
+    )
+    names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "mask_window")
+    add_fields(group, ComfortOptions, *names)
+    group.add_argument(
+        "--eye",
+        choices=("right", "left", "both"),
+        help="whose view is made anew; both = --shift_both (default: right)",
+    )
+
+
+def parse(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
     """Parse, and refuse options that make no sense together."""
     args = parser.parse_args(arguments)
-    for name in ("depth", "metric_disparity"):
-        if getattr(args, name) and args.disparity is None:
-            parser.error(f"argument --{name}: says what --disparity MAP holds, which is missing")
     if args.depth and args.metric_disparity:
         parser.error("argument --metric_disparity: not with --depth, whose metres are no pixels")
-    if args.viewer:
-        args.format = [*(args.format or DEFAULT_FORMATS), "viewer"]
+    flag = "map"
+    for name, kind in (("depth", "depth"), ("metric_disparity", "disparity_px")):
+        if getattr(args, name):
+            if args.map not in (None, kind):
+                parser.error(f"argument --{name}: not with --map {args.map}")
+            args.map, flag = kind, name
+    if args.map and args.disparity is None:
+        parser.error(f"argument --{flag}: says what --disparity MAP holds, which is missing")
+    args.metric_disparity = args.map == "disparity_px" or None
+    args.format = [*(args.format or DEFAULT_FORMATS), *(["viewer"] if args.viewer else [])]
     return args
 
 
-def model_options(args: argparse.Namespace, ckpt: Path) -> dict[str, Any]:
-    """Return the keyword arguments of `stereo.load_model` for a checkpoint."""
-    return {
-        "ckpt": ckpt,
-        "config": args.config,
-        "parameterization": args.parameterization,
-        "precision": PRECISIONS.get(args.precision),
-        "device": args.device,
+def stereo_options(args: Namespace) -> StereoOptions:
+    """Return the preset with the given options on top.
+
+    Raises:
+        ValueError: for options out of range, or that contradict each other.
+    """
+    both = None if args.eye is None else args.eye == "both"
+    if both is not None and args.shift_both not in (None, both):
+        raise ValueError(f"eye: got {args.eye!r}, which contradicts --shift_both")
+    changes = {
+        "eye": "left" if args.eye == "left" else None,
+        "shift_both": args.shift_both if both is None else both,
     }
-
-
-def stereo_options(args: argparse.Namespace) -> "StereoOptions":
-    """Return the preset with the given options on top."""
-    from stereo.options import preset
-
-    with _called_as_typed():
-        options = preset(
-            args.preset,
-            direction=args.direction,
-            scale_percent=args.scale_factor,
-            deblur=args.deblur,
-            inversion=getattr(args, "inversion", None),
-            metric_disparity=args.metric_disparity,
-            convergence=args.convergence,
-            guided_start=args.guided_start,
-            weighed_holes=args.weighed_holes,
-            edge_dilation_percent=args.edge_dilation,
-            **comfort_changes(args),
-        )
+    options = options_of(StereoOptions, args, **changes)
     for name in BEST_ALONE:
         if getattr(args, name) is not None and not options.fusion:
             raise ValueError(
-                f"{name}: got it with --preset {args.preset}, expected --preset best, which alone "
-                "works at the picture's own size"
+                f"{typed(name)}: got it with --preset {args.preset}, expected --preset best, which "
+                "alone works at the picture's own size"
             )
     return options
 
 
-@contextmanager
-def _called_as_typed() -> Iterator[None]:
-    """Let errors name the options as the command line does."""
-    try:
-        yield
-    except ValueError as error:
-        field, colon, rest = str(error).partition(":")
-        raise ValueError(f"{FLAGS.get(field, field)}{colon}{rest}") from error
-
-
-def sampling_rounds(args: argparse.Namespace) -> Iterator["SamplingOptions"]:
-    """Yield the sampling options of every iteration; sample k of iteration i has its own seed."""
-    from stereo.options import SamplingOptions
-
-    for iteration in range(args.n_iter):
-        offset = 0 if args.fixed_code else iteration * args.n_samples
-        with _called_as_typed():
-            sampling = SamplingOptions(
-                steps=args.ddim_steps,
-                guidance_scale=args.scale,
-                eta=args.ddim_eta,
-                seed=args.seed + offset,
-                samples=args.n_samples,
-                height_px=args.H,
-                width_px=args.W,
-                strength=getattr(args, "strength", 1.0),
-            )
-        yield sampling
-
-
-def read_prompts(args: argparse.Namespace) -> list[str]:
-    """Return the prompts of `--from-file`, empty lines left out, or the one of `--prompt`.
+def comfort_options(args: Namespace) -> ComfortOptions:
+    """Return what sets the strength, and how pairs are looked at.
 
     Raises:
-        ValueError: when the files hold none, or are no text.
-        OSError: when there is none, or one cannot be read.
+        ValueError: for options out of range, or that contradict each other.
     """
-    if args.from_file is None:
-        return [args.prompt]
-    prompts = []
-    for path in list_texts(args.from_file):
-        try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"from-file: {path} is not UTF-8 text") from error
-        prompts += [line.strip() for line in lines if line.strip()]
-    if not prompts:
-        raise ValueError(f"from-file: {args.from_file} holds no prompt")
-    return prompts
+    given = [typed(name) for name in STRENGTHS if getattr(args, name) not in (None, "none")]
+    if len(given) > 1:
+        raise ValueError(f"{given[1]}: not together with --{given[0]}, each sets the strength")
+    return options_of(ComfortOptions, args)
+
+
+def check_batch(batch: BatchOptions, options: StereoOptions, pairs: int) -> None:
+    """Refuse what cannot be done together; a batch makes so many pairs.
+
+    Raises:
+        ValueError: for several photos with null-text inversion, or a grid of more rows than pairs.
+    """
+    if batch.photos_at_once > 1 and options.inversion != "direct":
+        raise ValueError(
+            f"photos_at_once: got {batch.photos_at_once}, expected 1 with {options.inversion} "
+            "inversion; use --preset best or --inversion direct"
+        )
+    if batch.devices > 1 and batch.n_rows:
+        raise ValueError("n_rows: a grid of all pairs needs one process, not --devices")
+    if batch.n_rows > pairs * batch.n_iter:
+        raise ValueError(
+            f"n_rows: got {batch.n_rows}, expected at most the {pairs * batch.n_iter} pairs"
+        )

@@ -1,13 +1,13 @@
-"""A progress bar for the stages of a workflow: stage, step, time left."""
+"""Progress bars of a workflow: stage, step, time left."""
 
 import logging
 import sys
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stereo.method.denoise import StepReport
+    from stereo.method.run import StepReport
 
 STAGES = {
     "left": "left view",
@@ -22,7 +22,7 @@ LINE_SECONDS = 30
 log = logging.getLogger(__name__)
 
 
-class ProgressBar:
+class ProgressBar(AbstractContextManager["ProgressBar"]):
     """An `on_step` hook that draws one bar per stage: on a terminal, or `always` (notebooks).
 
     Elsewhere it logs a line now and then.
@@ -31,29 +31,10 @@ class ProgressBar:
     def __init__(self, title: str = "", *, always: bool = False) -> None:
         self._title = title
         self._disable = False if always else None  # None lets tqdm look for a terminal
-        self._stage: str | None = None
-        self._bar = None
-        self._told = time.monotonic()
+        self._stage, self._bar, self._last_line = None, None, time.monotonic()
 
-    def __enter__(self) -> "ProgressBar":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: Any) -> None:
         self.close()
-
-    def __call__(self, report: "StepReport") -> None:
-        """Show a finished step; a new stage starts a new bar."""
-        if report.stage != self._stage:
-            self._start(report)
-        self._bar.update(report.step + 1 - self._bar.n)
-        if self._bar.disable and time.monotonic() - self._told >= LINE_SECONDS:
-            self._told = time.monotonic()
-            log.info("%s: step %d of %d", self._words(report), report.step + 1, report.total)
 
     def close(self) -> None:
         """Take the bar off the terminal."""
@@ -61,15 +42,25 @@ class ProgressBar:
             self._bar.close()
         self._bar, self._stage = None, None
 
-    def _start(self, report: "StepReport") -> None:
+    def __call__(self, report: "StepReport") -> None:
+        """Show a finished step; a new stage starts a new bar."""
+        words = f"{self._title} {STAGES.get(report.stage, report.stage)}".strip()
+        if report.stage != self._stage:
+            self._start(report, words)
+        self._bar.update(report.step + 1 - self._bar.n)
+        if self._bar.disable and time.monotonic() - self._last_line >= LINE_SECONDS:
+            self._last_line = time.monotonic()
+            log.info("%s: step %d of %d", words, report.step + 1, report.total)
+
+    def _start(self, report: "StepReport", words: str) -> None:
         from tqdm import tqdm
 
         self.close()
         self._stage = report.stage
+        # The right view starts where it leaves the left one; time left counts from there.
         self._bar = tqdm(
-            desc=self._words(report),
+            desc=words,
             total=report.total,
-            # The right view starts where it leaves the left one; time left counts from there.
             initial=report.step,
             unit="step",
             leave=False,
@@ -77,6 +68,3 @@ class ProgressBar:
             file=sys.stderr,
             disable=self._disable,
         )
-
-    def _words(self, report: "StepReport") -> str:
-        return f"{self._title} {STAGES.get(report.stage, report.stage)}".strip()

@@ -1,199 +1,206 @@
-"""What the scripts do alike: load a workflow's models, make the rounds of an input, save."""
+"""One run of a script: check the options, load the models, make and save what is not there."""
 
+import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stereo.cli import options
-from stereo.cli.files import Picture, Results, find_map
+from ldm.files import file_digest
+from stereo.cli import inputs, options
+from stereo.cli.batch import work_on_each
+from stereo.cli.fields import options_of
+from stereo.cli.finished import Finished, fingerprint, item_seed
+from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
+from stereo.cli.results import Results
+from stereo.cli.shards import Team
+from stereo.options import NullTextOptions, SamplingOptions
 
 if TYPE_CHECKING:
-    from stereo.cli.batch import Work
-    from stereo.method.denoise import OnStep
-    from stereo.options import SamplingOptions
+    from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
 
-    Make = Callable[[str, SamplingOptions, OnStep], list[StereoPair]]
-    MakePhotos = Callable[
-        [str, Sequence[Picture], Sequence[SamplingOptions], OnStep], list[StereoPair]
-    ]
-    Job = tuple[Picture, Work]
+
+@dataclass(frozen=True)
+class Work:
+    """One call of a workflow: its input, the job without pictures, its results' fingerprint."""
+
+    item: Item
+    job: "StereoJob"
+    fingerprint: str
 
 
 class Session:
-    """One run of a script: its options, models and results.
+    """One run of a script."""
 
-    Attributes:
-        args: the command line.
-        prompts: what to show, at least one.
-        stereo: options of the stereo method.
-        rounds: sampling options of every round; their seeds count up.
-        model: Stable Diffusion for the task.
-        depth_model: DPT; None where the diffusion model's own serves.
-    """
-
-    def __init__(
-        self,
-        args: Namespace,
-        arguments: Sequence[str] | None,
-        task: "Task",
-        *,
-        own_depth: bool = False,
-    ) -> None:
-        """Check the options, then load the models.
+    def __init__(self, task: "Task", args: Namespace, arguments: Sequence[str] | None) -> None:
+        """Check options and inputs, which takes no time; then load the models.
 
         Args:
-            args: the command line, parsed.
-            arguments: the command line as given; None for the program's.
             task: the workflow.
-            own_depth: the diffusion model has a depth network, for which `--depthmodel_path` is
-                a replacement.
+            args: the command line, parsed.
+            arguments: the command line as it came; None for the program's.
 
         Raises:
             ValueError: for bad options or checkpoints.
             OSError: for files and folders that cannot be used.
         """
-        self.args, self.prompts = args, options.read_prompts(args)
-        self.stereo = options.stereo_options(args)
-        self.rounds = list(options.sampling_rounds(args))
-
-        from stereo.cli.batch import Batch
-        from stereo.runtime.guidance import with_guidance
-        from stereo.runtime.models import (
-            find_checkpoint,
-            find_depth_checkpoint,
-            load_depth_model,
-            load_model,
+        self._task, self._args = task, args
+        self._batch = options_of(options.BatchOptions, args)
+        self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
+        self._sampling = options_of(SamplingOptions, args)
+        self._prompts = inputs.read_prompts(args)
+        self._names: Sequence[Path | str] = self._prompts
+        self._argument = inputs.PICTURE_OPTIONS.get(task)
+        if self._argument:
+            self._names = inputs.list_pictures(args, self._argument)
+        # A single picture is read now: nobody waits for a model to hear that it is bad.
+        is_alone = self._argument and len(self._names) == 1
+        self._alone = (
+            inputs.read_picture(self._names[0], args, self._argument) if is_alone else None
         )
+        calls = len(self._prompts) * (len(self._names) if self._argument else 1)
+        options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
+        inputs.check_config(args.config)
+        self._results = Results(args, arguments, self._prompts)
+        self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
+        self._load()
+
+    def _load(self) -> None:
+        from ldm.checkpoint import checkpoint_digest
+        from stereo.cli.job import Models, StereoJob
+        from stereo.runtime import models
+        from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
 
-        self._results = Results(args, arguments)
-        ckpt, depth_file = find_checkpoint(task, args.ckpt), None
-        if args.depthmodel_path is not None or not own_depth:
-            depth_file = find_depth_checkpoint(args.depthmodel_path)
+        args, task, depth_file = self._args, self._task, None
+        ckpt = models.find_checkpoint(task, args.ckpt)
+        if args.depthmodel_path or task != "depth":
+            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
         self._files = {"depth_model": depth_file, "ckpt": ckpt}
-        self._batch = Batch(args, self.stereo, files=(ckpt, args.config, depth_file))
-        self.model = load_model(task, **options.model_options(args, ckpt))
-        self.depth_model = depth_file and load_depth_model(depth_file, device=args.device)
-        self.rounds = [with_guidance(each, self.model, task) for each in self.rounds]
-        first = self.rounds[0]
-        if task == "image":
-            first = replace(first, samples=args.photos_at_once)
-        prepare(
-            self.model,
-            self.depth_model,
-            first,
-            task=task,
-            compiled=args.compile,
-            offloaded=args.offload,
+        self._team = Team(devices=self._batch.devices, device=args.device)
+        model = models.load_model(
+            task,
+            ckpt=ckpt,
+            config=args.config,
+            parameterization=args.parameterization,
+            precision=options.PRECISIONS.get(args.precision),
+            device=self._team.device,
         )
+        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
+        self._models = Models(model, depth_model)
+        scaled = not self._stereo.published_bookkeeping
+        self._job = StereoJob(
+            task,
+            negative_prompt=getattr(args, "negative_prompt", ""),
+            options=self._stereo,
+            sampling=with_guidance(self._sampling, model, task),
+            null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
+            comfort=self._comfort,
+        )
+        read = (path for path in (ckpt, args.config, depth_file) if path)
+        self._made_by = [
+            [checkpoint_digest(path) for path in read],
+            [args.precision, args.parameterization, args.map],
+        ]
+        most = max(self._sampling.samples, self._batch.photos_at_once)
+        largest = replace(self._job.sampling, samples=most)
+        how = {"compiled": args.compile, "offloaded": args.offload}
+        prepare(model, depth_model, largest, task=task, **how)
 
-    def each(
-        self,
-        names: Sequence[Any],
-        read: Callable[[Any], Any],
-        work: Callable[[list[Any]], None],
-        *,
-        at_once: int = 1,
-    ) -> int:
-        """Work on every input (`stereo.cli.batch.Batch.each`); returns the exit code."""
-        code = self._batch.each(names, read, work, at_once=at_once)
+    def work(self) -> int:
+        """Make and save the pairs of every input; returns the exit code."""
+        at_once = self._batch.photos_at_once
+        code = work_on_each(self._names, self._read, self._make, team=self._team, at_once=at_once)
         self._results.finish()
         return code
 
-    def make(
-        self,
-        name: str,
-        make: "Make",
-        told: Mapping[str, Any],
-        *,
-        prompts: Sequence[str],
-        stem: str = "",
-        picture_px: tuple[int, int] | None = None,
-        **inputs: Path,
-    ) -> None:
-        """Make and save the pairs of one input that are not finished, for all prompts and rounds.
+    def _read(self, name: Path | str) -> Item:
+        if isinstance(name, Path):
+            return self._alone or inputs.read_picture(name, self._args, self._argument)
+        from stereo.pixels.codec import picture_size
 
-        Args:
-            name: what its seeds depend on: the picture's name or the prompt's text.
-            make: runs the workflow for a prompt, sampling options and a progress hook.
-            told: what else decides about the result (`stereo.cli.batch.Batch.todo`).
-            prompts: what to show.
-            stem: begins the names of its files.
-            picture_px: (width, height) of the picture, if there is one.
-            **inputs: files to be named in the results' settings.
+        height_px, width_px = picture_size(self._models.diffusion, self._sampling)
+        return inputs.read_prompt(name, self._args, size_px=(width_px, height_px))
+
+    def _make(self, items: list[Item]) -> int:
+        """Make what is not finished of some inputs; returns for how many there was some."""
+        begun = set()
+        for prompt in self._prompts if self._argument else [items[0].name]:
+            works = (work for item in items for work in self._unfinished(item, prompt))
+            for together in _of_one_size(works, at_once=len(items)):
+                begun |= {work.item.path or work.item.name for work in together}
+                self._run(together)
+        return len(begun)
+
+    def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
+        """Yield the batches of an input that are not finished, with seeds of its own.
+
+        As published, the preset `original` uses the same seed for all.
         """
-        for prompt in prompts:
-            for todo in self._batch.todo(name, self.rounds, {**told, "prompt": prompt}):
-                pairs = self._run(
-                    partial(make, prompt, todo.sampling), todo.sampling, stem and name, picture_px
-                )
-                self._save(pairs, stem, todo.mark, **inputs)
+        first = self._sampling.seed
+        if not self._stereo.published_bookkeeping:
+            first = item_seed(first, item.name)
+        contents = [path and file_digest(path) for path in (item.path, item.map_path)]
+        for batch in range(self._batch.n_iter):
+            offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
+            sampling = replace(self._job.sampling, seed=first + offset)
+            job = replace(self._job, prompt=prompt, sampling=sampling)
+            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
+            there = self._finished.find(mark, sampling.samples) if self._finished else []
+            sys.stdout.write("".join(f"{path}\n" for path in there))
+            if not there:
+                yield Work(item, job, mark)
 
-    def make_photos(self, pictures: Sequence[Picture], make: "MakePhotos") -> None:
-        """Make and save one pair of each picture, prompt and round that is not finished.
-
-        Args:
-            pictures: those of one size are made together.
-            make: runs the workflow for a prompt, pictures, their sampling options and a hook.
-        """
-        for prompt in self.prompts:
-            jobs = [
-                (picture, todo)
-                for picture in pictures
-                for todo in self._batch.todo(
-                    picture.path.name, self.rounds, {**_told(self.args, picture), "prompt": prompt}
-                )
-            ]
-            for together in _of_one_size(jobs, at_once=len(pictures)):
-                chosen, todos = zip(*together, strict=True)
-                samplings = [todo.sampling for todo in todos]
-                pairs = self._run(
-                    partial(make, prompt, chosen, samplings),
-                    replace(samplings[0], samples=len(chosen)),
-                    chosen[0].path.name if len(chosen) == 1 else f"{len(chosen)} photos",
-                    chosen[0].size_px,
-                    fewer="--photos_at_once 1",
-                )
-                for picture, todo, pair in zip(chosen, todos, pairs, strict=True):
-                    self._save([pair], picture.path.stem, todo.mark, img_path=picture.path)
-
-    def _run(
-        self,
-        make: "Callable[[OnStep], list[StereoPair]]",
-        sampling: "SamplingOptions",
-        title: str,
-        picture_px: tuple[int, int] | None,
-        fewer: str = "--n_samples 1",
-    ) -> "list[StereoPair]":
+    def _run(self, works: list[Work]) -> None:
+        """Make the pairs of one batch, or of photos that are denoised together, and save them."""
+        from stereo.cli.job import run
         from stereo.runtime.memory import explain_out_of_memory
 
-        memory = explain_out_of_memory(self.model, sampling, picture_px, fewer=fewer)
-        with ProgressBar(title) as on_step, memory:
-            return make(on_step)
+        items, is_photo = [work.item for work in works], self._task == "image"
+        job = replace(
+            works[0].job,
+            pictures=[item.image for item in items if item.path],
+            disparities=[item.disparity for item in items],
+            seeds=[work.job.sampling.seed for work in works if is_photo],
+        )
+        memory = explain_out_of_memory(
+            self._models.diffusion,
+            replace(job.sampling, samples=len(works)) if is_photo else job.sampling,
+            items[0].size_px,
+            fewer="--photos_at_once 1" if is_photo else "--n_samples 1",
+        )
+        one = items[0].name if items[0].path else ""
+        with ProgressBar(one if len(items) == 1 else f"{len(items)} photos") as on_step, memory:
+            pairs = run(job, self._models, on_step)
+        groups = [[pair] for pair in pairs] if is_photo else [pairs]
+        for work, group in zip(works, groups, strict=True):
+            self._save(work, group)
 
-    def _save(self, pairs: "list[StereoPair]", stem: str, mark: str, **inputs: Path) -> None:
-        prefix = f"{stem}_" if stem else ""
-        inputs = {**inputs, "map": self.args.disparity, **self._files}
-        self._results.save(pairs, self.model, prefix=prefix, mark=mark, **inputs)
+    def _save(self, work: Work, pairs: "list[StereoPair]") -> None:
+        files = {self._argument: work.item.path} if self._argument else {}
+        self._results.save(
+            pairs,
+            self._models.diffusion,
+            prefix=f"{work.item.path.stem}_" if work.item.path else "",
+            fingerprint=work.fingerprint,
+            files={**files, "map": self._args.disparity, **self._files},
+        )
 
 
-def _told(args: Namespace, picture: Picture) -> dict[str, Any]:
-    return {"picture": picture.path, "map": find_map(args, picture.path.stem)}
+def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]:
+    """Yield groups of at most `at_once` works whose pictures have one size."""
+    if at_once == 1:
+        yield from ([work] for work in works)
+        return
 
+    def size_px(work: Work) -> tuple[int, int]:
+        return work.item.size_px
 
-def _of_one_size(jobs: "list[Job]", *, at_once: int) -> Iterator["list[Job]"]:
-    """Yield groups of at most `at_once` jobs whose pictures have one size."""
-    for _, group in groupby(sorted(jobs, key=_size_px), key=_size_px):
+    for _, group in groupby(sorted(works, key=size_px), key=size_px):
         same = list(group)
         yield from (same[k : k + at_once] for k in range(0, len(same), at_once))
-
-
-def _size_px(job: "Job") -> tuple[int, int]:
-    return job[0].size_px

@@ -1,11 +1,11 @@
-"""How the scripts' options are parsed and checked; nothing here imports torch."""
+"""How the values of the command line are parsed and checked."""
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-SIZE_MULTIPLE_PX = 64
-MAX_SIDE_PX = 8192
+from stereo.options import MAX_SIDE_PX, SIZE_MULTIPLE_PX
 
 
 def given_path(text: str) -> Path:
@@ -17,20 +17,33 @@ def given_path(text: str) -> Path:
 
 def whole_number(text: str) -> int:
     """Parse a number of 1 or more."""
-    value = _integer(text)
+    value = _parse(int, text, "a whole number")
     if value < 1:
         raise argparse.ArgumentTypeError(f"got {text}, expected 1 or more")
     return value
 
 
+def positive_number(text: str) -> float:
+    """Parse a number above 0."""
+    value = _parse(float, text, "a number")
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"got {text}, expected more than 0")
+    return value
+
+
 def size_px(text: str) -> int:
     """Parse a picture's side."""
-    value = _integer(text)
+    value = _parse(int, text, "a whole number")
     if not SIZE_MULTIPLE_PX <= value <= MAX_SIDE_PX or value % SIZE_MULTIPLE_PX:
-        raise argparse.ArgumentTypeError(
-            f"got {text}, expected a multiple of {SIZE_MULTIPLE_PX}, at most {MAX_SIDE_PX}"
-        )
+        expected = f"a multiple of {SIZE_MULTIPLE_PX}, at most {MAX_SIDE_PX}"
+        raise argparse.ArgumentTypeError(f"got {text}, expected {expected}")
     return value
+
+
+def number_or(*words: str) -> Callable[[str], float | str]:
+    """Return a parser of numbers that also takes some words."""
+    expected = ", or ".join(("a number", *words))
+    return lambda text: text if text in words else _parse(float, text, expected)
 
 
 def check_writable(folder: Path, argument: str) -> None:
@@ -50,8 +63,8 @@ def check_writable(folder: Path, argument: str) -> None:
         ) from error
 
 
-def _integer(text: str) -> int:
+def _parse(kind: type, text: str, expected: str) -> float:
     try:
-        return int(text)
+        return kind(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number") from error
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from error

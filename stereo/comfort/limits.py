@@ -15,9 +15,8 @@ behind it; disparity is positive in front, as everywhere in this package.
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-Rule = Literal["degree", "zone"]
+from stereo.comfort.options import Rule, Viewing
 
 # Mean of adults (N. Dodgson, "Variation and extrema of human interpupillary distance", 2004).
 EYES_APART_CM = 6.3
@@ -25,24 +24,8 @@ DEGREE_LIMIT = 1.0
 # Shibata et al.: focal distance = slope * vergence distance + offset, both in dioptres.
 NEAR_SLOPE, NEAR_OFFSET = 1.035, -0.626
 FAR_SLOPE, FAR_OFFSET = 1.129, 0.442
-# From a watch to a cinema; nearer than that nobody can focus.
-VIEWING_RANGES_CM = {"display_width_cm": (1, 10_000), "viewing_distance_cm": (5, 10_000)}
 # The options' largest strength, in percent of the width.
 MAX_STRENGTH_PERCENT = 50.0
-
-
-@dataclass(frozen=True)
-class Viewing:
-    """How a picture is looked at: its width on the display, and the distance of the eyes."""
-
-    display_width_cm: float = 60.0
-    viewing_distance_cm: float = 70.0
-
-    def __post_init__(self) -> None:
-        for name, (low, high) in VIEWING_RANGES_CM.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name}: got {value}, expected {low} to {high}")
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from typing import Any
 
 from stereo.comfort.limits import EYES_APART_CM, Rule, Viewing, disparity_degrees, limits
 
-# Shifts are float32: so much of the width is no parallax.
-HAIR_PERCENT = 1e-5
+# Shifts are float32 and ranges rounded: so much of the width is no parallax.
+HAIR_PERCENT = 1e-3
 
 
 def comfort_report(

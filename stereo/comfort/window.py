@@ -6,21 +6,6 @@ strip over what one eye alone sees moves that side of the frame forward (a float
 """
 
 import numpy as np
-import torch
-
-from stereo.method.shift import fill_with_background
-from stereo.pixels.warp import left_disparity, right_disparity
-
-
-def own_disparity(disparity_px: np.ndarray, *, of: str) -> np.ndarray:
-    """Return the view's own disparity (H, W) from the other one's, its holes as background.
-
-    `of` is the view that comes out, `left` or `right`.
-    """
-    own = right_disparity(disparity_px) if of == "right" else left_disparity(disparity_px)
-    known = torch.from_numpy(np.isfinite(own))[None, None]
-    values = torch.from_numpy(np.nan_to_num(own, nan=0.0))[None, None]
-    return fill_with_background(values, known)[0, 0].numpy()
 
 
 def window_violations(left_px: np.ndarray, right_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
-"""Disparity (near = large): predicted by a DPT network, or read from a file."""
+"""Disparity (near = large): predicted by a DPT network, checked, normalised."""
 
-import tokenize
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -12,20 +12,10 @@ from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
-from stereo.images import Fit, check_file, open_image, read_image, to_rgb
+from stereo.images import Fit, read_image, to_rgb
+from stereo.options import StereoOptions, Task
 
-PREPROCESSINGS = ("dpt", "published")
-# What NumPy raises on damaged or hostile files.
-NPY_DAMAGE = (
-    ValueError,
-    OSError,
-    EOFError,
-    OverflowError,
-    MemoryError,
-    SyntaxError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-)
+Preprocessing = Literal["dpt", "published", "published-photo"]
 ASPECT_TOLERANCE = 0.01
 
 
@@ -35,6 +25,7 @@ def predict_disparity(
     image: np.ndarray | Image.Image | str | Path,
     *,
     preprocessing: str = "dpt",
+    at_network_size: bool = False,
 ) -> np.ndarray:
     """Predict relative disparity (H, W) float32, in the network's units, of an image.
 
@@ -42,7 +33,10 @@ def predict_disparity(
     transparency, of 16 bits, turned by EXIF.
 
     `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
-    [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does.
+    [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does;
+    "published-photo" divides that by 255 once more, as its photo flow does.
+
+    With `at_network_size` the map is what the network gives, for one who resizes it himself.
     """
     _check_preprocessing(preprocessing)
     if isinstance(image, str | Path):
@@ -54,20 +48,26 @@ def predict_disparity(
     if preprocessing == "dpt":
         x = network_input(image, net_size_px=depth_model.net_size_px)
     else:
-        x = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
-    return _run(depth_model, x, size=image.shape[:2])[0].cpu().numpy()
+        unit = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+        x = _published_input(unit, preprocessing)
+    size = x.shape[-2:] if at_network_size else image.shape[:2]
+    return _run(depth_model, x, size=size)[0].cpu().numpy()
 
 
 @torch.no_grad()
 def disparity_of_tensor(
     depth_model: DPTDepthModel, images: Tensor, *, preprocessing: str = "dpt"
 ) -> Tensor:
-    """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in [-1, 1]."""
+    """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in about [-1, 1].
+
+    Values outside, as decoders give them, are clamped: a finished picture has none.
+    """
     _check_preprocessing(preprocessing)
     height, width = images.shape[-2:]
-    x = images.float()
-    if preprocessing == "published":
-        return _run(depth_model, (x + 1) / 2, size=(height, width))
+    x = images.float().clamp(-1, 1)
+    if preprocessing != "dpt":
+        x = _published_input((x + 1) / 2, preprocessing)
+        return _run(depth_model, x, size=(height, width))
     resize = network_resize(width, height, net_size_px=depth_model.net_size_px)
     net_width, net_height = resize.get_size(width, height)
     if (net_width, net_height) != (width, height):
@@ -76,10 +76,15 @@ def disparity_of_tensor(
 
 
 def _check_preprocessing(preprocessing: str) -> None:
-    if preprocessing not in PREPROCESSINGS:
+    allowed = get_args(Preprocessing)
+    if preprocessing not in allowed:
         raise ValueError(
-            f"preprocessing {preprocessing!r} is unknown; expected {' or '.join(PREPROCESSINGS)}"
+            f"preprocessing {preprocessing!r} is unknown; expected one of {', '.join(allowed)}"
         )
+
+
+def _published_input(unit: Tensor, preprocessing: str) -> Tensor:
+    return unit / 255 if preprocessing == "published-photo" else unit
 
 
 def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Tensor:
@@ -93,90 +98,6 @@ def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Ten
             disparity, size, mode="bicubic", align_corners=False, antialias=shrinks
         ).clamp(low, high)  # cubic overshoot would invent planes nearer than the nearest
     return disparity[:, 0]
-
-
-def read_disparity(
-    path: str | Path,
-    *,
-    size_px: tuple[int, int] | None = None,
-    is_depth: bool = False,
-    may_be_flat: bool = False,
-) -> np.ndarray:
-    """Read a disparity map (png of 8 or 16 bits, tif, npy, pfm) as (H, W) float32, near = large.
-
-    With `is_depth` the file holds metric depth, and 1 / depth is returned; depth 0 and infinity
-    are infinitely far. A constant map is refused unless it `may_be_flat`. A map with the
-    proportions of `size_px` (width, height) is resized to it.
-
-    Raises: FileNotFoundError; ValueError when the map cannot be used.
-    """
-    path = Path(path)
-    check_file(path, what="disparity")
-    readers = {".npy": _read_npy, ".pfm": _read_pfm}
-    values = readers.get(path.suffix.lower(), _read_picture)(path)
-    values = _single_channel(values, path)
-    values = _invert_depth(values, path) if is_depth else values
-    with np.errstate(over="ignore"):  # too large for float32 is infinite, which is refused
-        values = values.astype(np.float32)
-    check_disparity(values, name=f"disparity {path}", may_be_flat=may_be_flat)
-    if size_px is None or size_px == values.shape[::-1]:
-        return values
-    return _resized(values, path, size_px)
-
-
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except NPY_DAMAGE as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"disparity {path} is no array of numbers: {reason}") from error
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-        raise ValueError(f"disparity {path} is no array of numbers")
-    return values
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    image = open_image(path, what="disparity")
-    if image.mode in ("P", "PA", "CMYK", "YCbCr", "RGBA", "RGBX", "1"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L") if image.mode == "LA" else image)
-
-
-def _read_pfm(path: Path) -> np.ndarray:
-    """Read a portable float map: rows stored bottom to top, byte order in the scale's sign."""
-    with path.open("rb") as file:
-        kind = file.readline(80).strip()
-        fields = (file.readline(80) + b" " + file.readline(80)).split()
-        body = file.read()
-    channels = {b"Pf": 1, b"PF": 3}.get(kind)
-    try:
-        width, height, scale = int(fields[0]), int(fields[1]), float(fields[2])
-        if min(width, height) < 1:
-            raise ValueError(f"{width}x{height} pixels")
-        values = np.frombuffer(body, "<f4" if scale < 0 else ">f4", width * height * channels)
-        return values.reshape(height, width, channels)[::-1]
-    except (IndexError, ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"disparity {path} is no complete PFM file") from error
-
-
-def _single_channel(values: np.ndarray, path: Path) -> np.ndarray:
-    """Return (H, W) float64; a third axis is dropped where it says nothing."""
-    if values.ndim == 3 and 1 in (values.shape[0], values.shape[2]):
-        values = values[0] if values.shape[0] == 1 else values[..., 0]
-    if values.ndim == 3 and values.shape[2] == 3 and (values == values[..., :1]).all():
-        values = values[..., 0]
-    if values.ndim != 2:
-        raise ValueError(
-            f"disparity {path} has shape {values.shape}; expected one channel (near = bright)"
-        )
-    return values.astype(np.float64)
-
-
-def _invert_depth(depth: np.ndarray, path: Path) -> np.ndarray:
-    if np.isnan(depth).any() or (depth < 0).any():
-        raise ValueError(f"depth {path} has NaN or negative values; expected metres, 0 or infinity")
-    far = (depth == 0) | np.isinf(depth)
-    return np.where(far, 0.0, 1.0 / np.where(far, 1.0, depth))
 
 
 def check_disparity(
@@ -205,11 +126,6 @@ def check_proportions(
         )
 
 
-def _resized(values: np.ndarray, path: Path, size_px: tuple[int, int]) -> np.ndarray:
-    check_proportions(values, size_px, name=f"disparity {path}")
-    return Fit((0, 0, values.shape[1], values.shape[0]), size_px).map(values)
-
-
 def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:
     """Scale every map of (..., H, W) to [0, 1] by its own range; the type is kept.
 
@@ -224,3 +140,75 @@ def normalise_disparity(disparity: np.ndarray | Tensor) -> np.ndarray | Tensor:
     low = disparity.amin((-2, -1), keepdim=True)
     high = disparity.amax((-2, -1), keepdim=True)
     return (disparity - low) / (high - low)
+
+
+def check_map(
+    disparity: np.ndarray | None,
+    options: StereoOptions,
+    *,
+    size_px: tuple[int, int] | None = None,
+) -> None:
+    """Refuse a user's map that says nothing or has other proportions than `size_px` (w, h).
+
+    Raises:
+        ValueError: when it is empty, not finite, constant though not in pixels, or stretched.
+    """
+    if disparity is None:
+        return
+    check_disparity(disparity, may_be_flat=options.metric_disparity)
+    if size_px is not None:
+        check_proportions(disparity, size_px)
+
+
+def check_depth_model(depth_model: object, disparities: Sequence[np.ndarray | None]) -> None:
+    """Refuse to begin where nothing gives the disparity.
+
+    Raises:
+        ValueError: when there is no depth model, and a map is missing.
+    """
+    if depth_model is None and any(disparity is None for disparity in disparities):
+        raise ValueError("depth_model: got None without a disparity, expected one of the two")
+
+
+def fit_map(
+    frame: Fit, disparity: np.ndarray, image: np.ndarray, options: StereoOptions
+) -> np.ndarray:
+    """Crop and resize a user's disparity (H, W) exactly as its image (H, W, 3).
+
+    One in pixels of the image comes out in pixels of the resized one.
+    """
+    if disparity.shape != image.shape[:2]:
+        raise ValueError(
+            f"disparity: got {disparity.shape[1]}x{disparity.shape[0]} px, expected the image's "
+            f"{image.shape[1]}x{image.shape[0]}"
+        )
+    left, _, right, _ = frame.crop_px
+    enlarged = frame.size_px[0] / (right - left) if options.metric_disparity else 1.0
+    return frame.map(disparity * np.float32(enlarged))
+
+
+def photo_disparity(
+    depth_model: DPTDepthModel,
+    image: np.ndarray,
+    frame: Fit,
+    given: np.ndarray | None,
+    options: StereoOptions,
+) -> np.ndarray:
+    """Return a photo's disparity, for fusion at its own size, else at the model's."""
+    whole = Fit((0, 0, image.shape[1], image.shape[0]), (image.shape[1], image.shape[0]))
+    wanted = whole if options.fusion else frame
+    if given is not None:
+        return fit_map(wanted, given, image, options)
+    return predict_disparity(
+        depth_model, wanted.image(image), preprocessing=preprocessing_of(options, "image")
+    )
+
+
+def preprocessing_of(options: StereoOptions, task: Task) -> Preprocessing:
+    """Return how a workflow preprocesses pictures for the depth network.
+
+    The depth workflow does it as the network was trained, always.
+    """
+    if not options.published_bookkeeping or task == "depth":
+        return "dpt"
+    return "published-photo" if task == "image" else "published"

@@ -1,74 +1,91 @@
-"""Where the screen stands in a picture's depth, and how strong its disparities are."""
+"""Where a disparity map changes its unit: the only place for it.
 
-import logging
-from dataclasses import replace
+`relative` maps are in [0, 1], near = 1. `disparity_px` is in pixels of a picture's width and
+`disparity_cells` in columns of the latents, both positive in front of the screen.
+"""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from stereo.comfort.limits import (
-    MAX_STRENGTH_PERCENT,
-    Limits,
-    comfortable_strength,
-    limits,
-    whole_steps,
-)
-from stereo.options import StereoOptions
+from stereo.options import Normalisation, StereoOptions
 
-# `auto` leaves this share of a picture's pixels in front of the screen.
+# `auto` convergence leaves this share of a picture's pixels in front of the screen.
 SHARE_IN_FRONT = 0.3
 
-log = logging.getLogger(__name__)
+
+def normalise(disparity: Tensor, over: Normalisation = "image") -> Tensor:
+    """Scale disparity (n, H, W) to [0, 1], per image or over the batch; constant maps become 0."""
+    dims = (0, 1, 2) if over == "batch" else (1, 2)
+    low = disparity.amin(dim=dims, keepdim=True)
+    span = disparity.amax(dim=dims, keepdim=True) - low
+    return torch.where(span > 0, (disparity - low) / span, torch.zeros_like(disparity))
 
 
-def settle_strength(options: StereoOptions, *, width_px: int, cells: int) -> StereoOptions:
-    """Return options whose `scale_percent` is what pixels or a comfort rule ask for.
+def resize_to_latents(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize disparity (n, H, W) to (h, w), bicubic, without antialiasing, as published."""
+    resized = F.interpolate(disparity.float().unsqueeze(1), size, mode="bicubic")
+    return resized.squeeze(1)
 
-    Args:
-        options: of the run; those with neither come back as they are.
-        width_px: of the result.
-        cells: columns of the latents, of which whole-cell shifts move a whole number.
 
-    Raises:
-        ValueError: when more than half of the width is asked for, or when whole cells are too
-            coarse for any comfortable shift.
+def enlarge(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize disparity (n, h, w) to pictures of (H, W), bilinear."""
+    if disparity.shape[1:] == size:
+        return disparity
+    return F.interpolate(disparity.float().unsqueeze(1), size, mode="bilinear").squeeze(1)
+
+
+def widen_edges(disparity: Tensor, percent: float) -> Tensor:
+    """Widen what is near in disparity (n, H, W) by `percent` of the width on all sides.
+
+    A predicted map rises over some pixels where an object begins. So that the object moves as a
+    whole, the ramp goes onto what is behind it.
     """
-    if options.max_disparity_px is not None:
-        percent = options.max_disparity_px / width_px * 100
-        if percent > MAX_STRENGTH_PERCENT:
-            raise ValueError(
-                f"max_disparity_px: got {options.max_disparity_px:g} at {width_px} px, "
-                f"expected at most half of the width"
-            )
-        return replace(options, scale_percent=percent)
-    if options.comfort == "none":
-        return options
-    plane = None if options.convergence == "auto" else options.convergence
-    strength = comfortable_strength(allowed_limits(options, cells), plane)
-    if not strength:
-        smallest = _step_percent(options, cells)
-        raise ValueError(
-            f"comfort: no shift of whole latent cells, {smallest:.2g} % of the width, is small "
-            "enough; take --preset best, a larger --W or a larger --viewing_distance_cm"
-        )
-    log.info("comfort: strength %.3g %% of the width", strength)
-    return replace(options, scale_percent=strength)
+    radius_px = round(percent / 100 * disparity.shape[-1])
+    for kernel, padding in (
+        ((2 * radius_px + 1, 1), (radius_px, 0)),
+        ((1, 2 * radius_px + 1), (0, radius_px)),
+    ):
+        disparity = F.max_pool2d(disparity[:, None], kernel, stride=1, padding=padding)[:, 0]
+    return disparity
 
 
-def allowed_limits(options: StereoOptions, cells: int) -> Limits:
-    """Return the limits of the options' rule, one degree without any.
+def relative_cells(disparity: Tensor, size: tuple[int, int], options: StereoOptions) -> Tensor:
+    """Turn disparity (n, H, W) of any unit into cells (n, h, w), by `scale_percent` of the width.
 
-    For a chosen comfort they are rounded down to what whole cells can show.
+    It is normalised after it is resized, and multiplied in float32, as published: in double
+    precision, disparities next to a whole cell would be truncated to another one.
     """
-    rule = "degree" if options.comfort == "none" else options.comfort
-    allowed = limits(rule, options.viewing)
-    if options.comfort == "none":
-        return allowed
-    return whole_steps(allowed, _step_percent(options, cells))
+    relative = normalise(resize_to_latents(disparity, size), options.normalisation)
+    plane = zero_parallax_plane(relative, options, abs(options.scale_percent))
+    return (relative - plane) * (options.scale_percent / 100 * size[1])
 
 
-def screen_plane(
-    near: Tensor, options: StereoOptions, range_percent: Tensor | float, cells: int
+def pixels_to_cells(disparity_px: Tensor, size: tuple[int, int]) -> Tensor:
+    """Turn disparity (n, H, W) in pixels of that width into cells (n, h, w)."""
+    return resize_to_latents(disparity_px, size) * (size[1] / disparity_px.shape[-1])
+
+
+def disparity_pixels(disparity: Tensor, options: StereoOptions) -> Tensor:
+    """Turn disparity (n, H, W) into pixels of that width.
+
+    Relative disparity is scaled so that its range is `scale_percent` of the width; metric
+    disparity keeps its pixels.
+    """
+    if options.metric_disparity and options.convergence == 0:
+        return disparity
+    width, relative = disparity.shape[-1], normalise(disparity)
+    if options.metric_disparity:
+        low = disparity.amin((1, 2), keepdim=True)
+        span = disparity.amax((1, 2), keepdim=True) - low
+        plane = zero_parallax_plane(relative, options, span / width * 100)
+        return disparity - (low + plane * span)
+    plane = zero_parallax_plane(relative, options, options.scale_percent)
+    return (relative - plane) * (options.scale_percent / 100 * width)
+
+
+def zero_parallax_plane(
+    relative: Tensor, options: StereoOptions, range_percent: Tensor | float
 ) -> Tensor:
     """Return which share of the disparity range lies in the plane of the screen, (n, 1, 1).
 
@@ -78,29 +95,21 @@ def screen_plane(
     exceeds both by the same factor.
 
     Args:
-        near: (n, H, W) disparity, normalised to [0, 1].
+        relative: (n, H, W) disparity in [0, 1].
         options: of the run.
         range_percent: what a disparity of 1 means in percent of the width, a number or (n, 1, 1).
-        cells: columns of the latents.
     """
     if options.convergence != "auto":
-        return near.new_full((near.shape[0], 1, 1), options.convergence)
-    flat = near.flatten(1)
+        return relative.new_full((relative.shape[0], 1, 1), options.convergence)
+    flat = relative.flatten(1)
     rank = max(1, round((1 - SHARE_IN_FRONT) * flat.shape[1]))
     plane = flat.kthvalue(rank, dim=1).values.view(-1, 1, 1)
-    allowed = allowed_limits(options, cells)
-    reach = torch.as_tensor(range_percent, dtype=near.dtype, device=near.device).expand_as(plane)
-    if not allowed.range_percent:
+    crossed, uncrossed = options.parallax_limits_percent
+    if not crossed + uncrossed:
         return plane
-    lowest = 1 - allowed.crossed_percent / reach.clamp(min=1e-9)
-    highest = allowed.uncrossed_percent / reach.clamp(min=1e-9)
-    held = torch.minimum(torch.maximum(plane, lowest), highest)
-    shared = torch.full_like(plane, allowed.uncrossed_percent / allowed.range_percent)
-    return torch.where(lowest > highest, shared, held).clamp(0, 1)
-
-
-def _step_percent(options: StereoOptions, cells: int) -> float:
-    """Return the smallest shift in percent of the width, 0 where it can be as small as you like."""
-    if options.fusion or options.rounding == "subpixel":
-        return 0.0
-    return 100 / cells * (2 if options.shift_both else 1)
+    reach = torch.as_tensor(range_percent, dtype=plane.dtype, device=plane.device)
+    reach = reach.expand_as(plane).clamp(min=1e-9)
+    lowest, highest = 1 - crossed / reach, uncrossed / reach
+    within = torch.minimum(torch.maximum(plane, lowest), highest)
+    shared = torch.full_like(plane, uncrossed / (crossed + uncrossed))
+    return torch.where(lowest > highest, shared, within).clamp(0, 1)

@@ -1,8 +1,8 @@
-"""Columns of a table, its cells, and the table itself, before it is Markdown or LaTeX."""
+"""Columns of a table, its cells, and the table itself, as Markdown or LaTeX."""
 
 from dataclasses import dataclass
 
-from stereo.evaluation.published import Published
+from stereo.cli.markdown import markdown_table
 from stereo.evaluation.results import Mean
 
 SKIPPED, ABSENT = "skipped", "-"
@@ -17,6 +17,12 @@ class Column:
     digits: int
     percent: bool = False
     optional: bool = False
+
+    def text(self, value: float | None) -> str:
+        """Return a value as the column shows it."""
+        if value is None:
+            return ABSENT
+        return f"{value * (100 if self.percent else 1):.{self.digits}f}"
 
 
 COLUMNS = (
@@ -45,6 +51,32 @@ class Table:
     rows: list[list[str]]
     words: int = 1
 
+    def markdown(self) -> str:
+        """Return it as Markdown."""
+        return f"## {self.title}\n\n{markdown_table(self.head, self.rows, text_columns=self.words)}"
+
+    def latex(self, caption: str) -> str:
+        """Return it as LaTeX (booktabs)."""
+        layout = "l" * self.words + "r" * (len(self.head) - self.words)
+        head, *rows = (" & ".join(map(escape, cells)) + r" \\" for cells in (self.head, *self.rows))
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escape(caption)}}}",
+            rf"\begin{{tabular}}{{{layout}}}",
+            *(r"\toprule", head, r"\midrule", *rows, r"\bottomrule"),
+            r"\end{tabular}",
+            r"\end{table}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Escape LaTeX's special characters."""
+    for character in "&%_#$":
+        text = text.replace(character, f"\\{character}")
+    return text
+
 
 def shown_columns(summary: list[Mean]) -> list[Column]:
     """Return the columns of a table; optional ones only where measured."""
@@ -52,15 +84,13 @@ def shown_columns(summary: list[Mean]) -> list[Column]:
     return [column for column in COLUMNS if not column.optional or column.key in measured]
 
 
-def cell(row: Mean | Published, column: Column) -> str:
+def cell(mean: Mean, column: Column) -> str:
     """Return what a table shows of a metric."""
-    value = row.metrics.get(column.key)
-    if value is None:
-        unmeasured = isinstance(row, Mean) and row.metrics and column.key.startswith("lpips")
-        return SKIPPED if unmeasured else ABSENT
-    shown = f"{value * (100 if column.percent else 1):.{column.digits}f}"
-    count = row.counts.get(column.key) if isinstance(row, Mean) else None
-    return shown if count is None or count == row.scenes else f"{shown} ({count})"
+    if column.key not in mean.metrics:
+        return SKIPPED if mean.metrics and column.key.startswith("lpips") else ABSENT
+    text = column.text(mean.metrics[column.key])
+    count = mean.counts[column.key]
+    return text if count == mean.scenes else f"{text} ({count})"
 
 
 def groups_of(summary: list[Mean]) -> list[str]:

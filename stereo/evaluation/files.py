@@ -1,10 +1,10 @@
-"""A run's folder: where every file lies, atomic writing, and the refusal to mix runs.
+"""A run's folder: where every file lies, and the refusal to mix runs.
 
 run.json                        settings that all results share, and the scenes in order
 scenes/SCENE/                   left, right, disparity, truth, visible mask
 views/METHOD/SCENE.png          right view; any other method's can be put there to be scored
 views/METHOD/SCENE_valid.png    its pixels that came from the left view
-views/METHOD/SCENE.json         sidecar
+views/METHOD/SCENE.json         sidecar, written last
 views/METHOD/method.json        the method's settings
 scores/METHOD/SCENE.json        metrics
 failures/                       scenes that failed, until they succeed
@@ -12,59 +12,55 @@ scores.csv, summary.json, table.md, table.tex, sheets/
 """
 
 import json
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ldm.files import is_partial, write_bytes, write_text
+from ldm.files import is_partial, whole_file
+from stereo.evaluation.json_files import NOTHING, read_json, write_json
+from stereo.images import read_image
 
-RUN, METHOD = "run.json", "method.json"
-SUMMARY, TABLE = "summary.json", "table.md"
+RUN, SUMMARY, TABLE = "run.json", "summary.json", "table.md"
+RUN_SHAPE = {
+    "settings": {"name": str, "size_px": (int, NOTHING), "crop": str, "disparity": str},
+    "scenes": [{"name": str, "group": str}],
+}
 
 
 class RunFolder:
-    """Paths of a run's files."""
+    """Paths of a run's files, of a scene or of a method and a scene."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def scene(self, scene: str) -> Path:
-        """Return the folder of a prepared scene."""
-        return self.root / "scenes" / scene
+    def scene(self, scene: str, name: str = "scene.json") -> Path:
+        """Return a file of a prepared scene; `scene.json` is written last."""
+        return self.root / "scenes" / scene / name
 
-    def view(self, method: str, scene: str) -> Path:
-        """Return the file of a right view."""
-        return self.root / "views" / method / f"{scene}.png"
+    def _path(self, pattern: str, method: str, scene: str = "") -> Path:
+        return self.root / pattern.format(method=method, scene=scene)
 
-    def valid(self, method: str, scene: str) -> Path:
-        """Return the file of a right view's valid mask."""
-        return self.root / "views" / method / f"{scene}_valid.png"
-
-    def sidecar(self, method: str, scene: str) -> Path:
-        """Return the file that is written last, when a view is complete."""
-        return self.root / "views" / method / f"{scene}.json"
-
-    def method(self, method: str) -> Path:
-        """Return the file of a method's settings."""
-        return self.root / "views" / method / METHOD
-
-    def score(self, method: str, scene: str) -> Path:
-        """Return the file of a view's metrics."""
-        return self.root / "scores" / method / f"{scene}.json"
-
-    def failure(self, method: str, scene: str) -> Path:
-        """Return the file that tells why a scene failed."""
-        return self.root / "failures" / method / f"{scene}.json"
-
-    def sheet(self, method: str, scene: str) -> Path:
-        """Return the file of a contact sheet."""
-        return self.root / "sheets" / method / f"{scene}.png"
+    view = partialmethod(_path, "views/{method}/{scene}.png")
+    valid = partialmethod(_path, "views/{method}/{scene}_valid.png")
+    sidecar = partialmethod(_path, "views/{method}/{scene}.json")
+    method = partialmethod(_path, "views/{method}/method.json")
+    score = partialmethod(_path, "scores/{method}/{scene}.json")
+    failure = partialmethod(_path, "failures/{method}/{scene}.json")
+    sheet = partialmethod(_path, "sheets/{method}/{scene}.png")
 
     def methods_on_disk(self) -> list[str]:
         """Return the names of all methods that have views, sorted."""
         return sorted(path.name for path in (self.root / "views").glob("*") if path.is_dir())
+
+    def has_view(self, method: str, scene: str) -> bool:
+        """Tell whether a view is complete: ours with its sidecar, other programs' as they are."""
+        ours = self.method(method).is_file()
+        return self.view(method, scene).is_file() and (
+            not ours or self.sidecar(method, scene).is_file()
+        )
 
 
 def claim_run(folder: RunFolder, settings: dict[str, Any], scenes: list[dict[str, str]]) -> None:
@@ -76,12 +72,12 @@ def claim_run(folder: RunFolder, settings: dict[str, Any], scenes: list[dict[str
     """
     path = folder.root / RUN
     if path.is_file():
-        known = read_json(path)
-        _compare(known["settings"], settings, place=f"out: {folder.root}")
-        both = zip(known["scenes"], scenes, strict=False)
+        before = read_run(folder)
+        _compare(before["settings"], settings, place=f"out: {folder.root}")
+        both = zip(before["scenes"], scenes, strict=False)
         if any(old != new for old, new in both):
             raise ValueError(f"out: {folder.root} is of other scenes; choose another --out")
-        if len(known["scenes"]) >= len(scenes):
+        if len(before["scenes"]) >= len(scenes):
             return
     elif folder.root.is_dir() and any(not is_partial(entry) for entry in folder.root.iterdir()):
         raise ValueError(f"out: {folder.root} holds other files and no {RUN}; choose another --out")
@@ -96,59 +92,50 @@ def claim_method(folder: RunFolder, method: str, settings: dict[str, Any]) -> No
     """
     path = folder.method(method)
     if path.is_file():
-        _compare(read_json(path), settings, place=f"out: {folder.root}, method {method}")
+        _compare(read_json(path, {}), settings, place=f"out: {folder.root}, method {method}")
     else:
         write_json(path, settings)
 
 
-def _compare(known: dict[str, Any], wanted: dict[str, Any], *, place: str) -> None:
-    wanted = json.loads(json.dumps(wanted))
-    for key in sorted({*known, *wanted}):
-        if known.get(key) != wanted.get(key):
+def read_run(folder: RunFolder) -> dict[str, Any]:
+    """Return `run.json`.
+
+    Raises:
+        ValueError: when the folder holds no run.
+    """
+    path = folder.root / RUN
+    if not path.is_file():
+        raise ValueError(f"out: {folder.root} holds no {RUN}; run 'evaluate.py infer' first")
+    run = read_json(path, RUN_SHAPE)
+    names = [scene["name"] for scene in run["scenes"]]
+    if any(name != Path(name).name for name in names):
+        raise ValueError(f"out: {path} names scenes that are no file names")
+    return run
+
+
+def _compare(before: dict[str, Any], settings: dict[str, Any], *, place: str) -> None:
+    settings = json.loads(json.dumps(settings))
+    for key in sorted({*before, *settings}):
+        if before.get(key) != settings.get(key):
             raise ValueError(
-                f"{place} was made with {key} = {known.get(key)!r}, not {wanted.get(key)!r}; "
+                f"{place} was made with {key} = {before.get(key)!r}, not {settings.get(key)!r}; "
                 "choose another --out, results are not mixed"
             )
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ValueError: when it is damaged.
-        OSError: when it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"out: {path} is damaged; delete it and run again") from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON whose bytes depend on the content alone."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
-
-
 def write_image(path: Path, image: np.ndarray) -> None:
     """Write (H, W, 3) uint8 or (H, W) bool as PNG."""
-    from io import BytesIO
-
-    buffer = BytesIO()
     pixels = image.astype(np.uint8) * 255 if image.dtype == bool else image
-    Image.fromarray(pixels).save(buffer, format="PNG")
-    write_bytes(path, buffer.getvalue())
+    with whole_file(path) as partial:
+        Image.fromarray(pixels).save(partial, format="PNG")
 
 
 def read_mask(path: Path) -> np.ndarray:
     """Read what `write_image` wrote of a mask (H, W) bool."""
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L")) > 127
+    return read_image(path)[..., 0] > 127
 
 
 def write_map(path: Path, values: np.ndarray) -> None:
     """Write a map (H, W) float32 as .npy."""
-    from io import BytesIO
-
-    buffer = BytesIO()
-    np.save(buffer, values.astype(np.float32))
-    write_bytes(path, buffer.getvalue())
+    with whole_file(path) as partial:
+        np.save(partial, values.astype(np.float32))

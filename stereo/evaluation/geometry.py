@@ -2,11 +2,16 @@
 
 import cv2
 import numpy as np
+import torch
+
+from stereo.method.shift import fill_with_background
 
 OFF_BY_PX = 3.0
 BLOCK_PX = 5
 # SGBM counts disparity in sixteenths, and wants the range as a multiple of 16.
 STEPS_PER_PX = 16
+# Disparity beyond this share of the width is not looked for.
+LARGEST_SHARE = 0.25
 
 
 def sgbm_disparity(left: np.ndarray, right: np.ndarray, *, largest_px: float) -> np.ndarray:
@@ -34,43 +39,43 @@ def sgbm_disparity(left: np.ndarray, right: np.ndarray, *, largest_px: float) ->
     return np.where(raw < 0, np.nan, raw / STEPS_PER_PX).astype(np.float32)
 
 
+def match_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Match a pair by SGBM and fill the gaps along rows; disparity (H, W) float32."""
+    return fill_rows(sgbm_disparity(left, right, largest_px=LARGEST_SHARE * left.shape[1]))
+
+
 def fill_rows(disparity: np.ndarray) -> np.ndarray:
     """Fill NaN in (H, W) with the farther of the two row neighbours; empty rows copy the nearest.
 
     Raises:
         ValueError: when there is no value at all.
     """
-    known = np.isfinite(disparity)
-    if not known.any():
+    finite = np.isfinite(disparity)
+    if not finite.any():
         raise ValueError("disparity: got no known pixel, expected some")
-    width = disparity.shape[1]
-    columns = np.arange(width)
-    before = np.maximum.accumulate(np.where(known, columns, -1), axis=1)
-    after = np.minimum.accumulate(np.where(known, columns, width)[:, ::-1], axis=1)[:, ::-1]
-    sides = [
-        np.where(inside, np.take_along_axis(disparity, index.clip(0, width - 1), axis=1), np.inf)
-        for index, inside in ((before, before >= 0), (after, after < width))
-    ]
-    filled = np.where(known, disparity, np.minimum(*sides)).astype(np.float32)
-    full = np.flatnonzero(known.any(axis=1))
-    nearest = np.abs(np.arange(len(disparity))[:, None] - full).argmin(axis=1)
-    return filled[full[nearest]]
+    values, valid = (
+        torch.from_numpy(a)[None, None] for a in (disparity.astype(np.float32), finite)
+    )
+    rows = fill_with_background(values, valid)[0, 0].numpy()
+    with_values = np.flatnonzero(finite.any(axis=1))
+    nearest = np.abs(np.arange(len(rows))[:, None] - with_values).argmin(axis=1)
+    return rows[with_values[nearest]]
 
 
 def end_point_error(
     output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None
 ) -> float:
     """Return the mean absolute error in px of disparity (H, W) where the target is known."""
-    error = _errors(output, target, mask)
-    return float(error.mean()) if error.size else float("nan")
+    errors_px = _errors(output, target, mask)
+    return float(errors_px.mean()) if errors_px.size else float("nan")
 
 
 def share_off(output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Return the share (0 to 1) of known pixels whose disparity is off by more than 3 px (D3)."""
-    error = _errors(output, target, mask)
-    return float((error > OFF_BY_PX).mean()) if error.size else float("nan")
+    errors_px = _errors(output, target, mask)
+    return float((errors_px > OFF_BY_PX).mean()) if errors_px.size else float("nan")
 
 
 def _errors(output: np.ndarray, target: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    known = np.isfinite(target) if mask is None else np.isfinite(target) & mask
-    return np.abs(output[known].astype(np.float64) - target[known])
+    counted = np.isfinite(target) if mask is None else np.isfinite(target) & mask
+    return np.abs(output[counted].astype(np.float64) - target[counted])

@@ -5,6 +5,7 @@ Images are uint8, or float in [0, 1]. An empty mask gives NaN.
 
 import cv2
 import numpy as np
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 # A perfect output would score infinity, which no mean survives.
 PSNR_LIMIT_DB = 100.0
@@ -20,33 +21,37 @@ SIOU_EDGE_SHARE = 0.75
 
 def psnr(output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Return the peak signal-to-noise ratio in dB at data range 1, at most 100."""
-    error = (unit(output) - unit(target)) ** 2
-    if mask is not None:
-        error = error[mask]
-    if not error.size:
+    x, y = (unit(image) if mask is None else unit(image)[mask] for image in (output, target))
+    if not x.size:
         return float("nan")
-    mean = float(error.mean())
-    return PSNR_LIMIT_DB if mean == 0 else min(PSNR_LIMIT_DB, -10 * float(np.log10(mean)))
+    if np.array_equal(x, y):
+        return PSNR_LIMIT_DB
+    return min(PSNR_LIMIT_DB, float(peak_signal_noise_ratio(y, x, data_range=1)))
 
 
 def ssim(output: np.ndarray, target: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Return structural similarity (Wang et al. 2004), averaged over the mask; see SSIM_VARIANT."""
+    return ssim_over(output, target, [mask])[0]
+
+
+def ssim_over(
+    output: np.ndarray, target: np.ndarray, masks: list[np.ndarray | None]
+) -> list[float]:
+    """Return SSIM averaged over each of several masks; None is the whole image."""
+    values = structural_similarity(
+        unit(output),
+        unit(target),
+        channel_axis=2,
+        data_range=1,
+        gaussian_weights=True,
+        sigma=SSIM_SIGMA,
+        use_sample_covariance=False,
+        full=True,
+    )[1]
     rim = SSIM_WINDOW_PX // 2
     inner = (slice(rim, -rim), slice(rim, -rim))
-    values = ssim_map(output, target)[inner]
-    return float(values.mean()) if mask is None else _mean(values[mask[inner]])
-
-
-def ssim_map(output: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return SSIM per pixel and channel, (H, W, 3) float64."""
-    x, y = unit(output), unit(target)
-    mean_x, mean_y = _window(x), _window(y)
-    variance_x = _window(x * x) - mean_x**2
-    variance_y = _window(y * y) - mean_y**2
-    covariance = _window(x * y) - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
-    top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return top / ((mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2))
+    parts = [values[inner] if mask is None else values[inner][mask[inner]] for mask in masks]
+    return [float(part.mean()) if part.size else float("nan") for part in parts]
 
 
 def siou(
@@ -69,15 +74,6 @@ def siou(
 def unit(image: np.ndarray) -> np.ndarray:
     """Return an image as float64 in [0, 1]."""
     return image / 255.0 if image.dtype == np.uint8 else image.astype(np.float64)
-
-
-def _mean(values: np.ndarray) -> float:
-    return float(values.mean()) if values.size else float("nan")
-
-
-def _window(values: np.ndarray) -> np.ndarray:
-    size = (SSIM_WINDOW_PX, SSIM_WINDOW_PX)
-    return cv2.GaussianBlur(values, size, SSIM_SIGMA, borderType=cv2.BORDER_REFLECT)
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

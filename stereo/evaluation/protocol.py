@@ -1,37 +1,28 @@
-"""The protocol: crop, size and the disparity that methods are given; all scenes alike."""
+"""The protocol: how all scenes are cropped and resized alike, and which pixels both eyes see."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 
 from stereo.evaluation.datasets.scene import Scene
-from stereo.evaluation.geometry import fill_rows, sgbm_disparity
 from stereo.images import Fit, square_fit
 from stereo.pixels.warp import warp_right
 
-Crop = Literal["auto", "square", "none"]
-# Disparity beyond this share of the width is not looked for.
-LARGEST_SHARE = 0.25
+CROPS = ("auto", "square", "none")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How scenes are brought to one size.
+    """How scenes are brought to one size."""
 
-    Attributes:
-        size_px: side of the square that all views are resized to; None keeps their size.
-        crop: `square` cuts the centred square, `none` stretches, `auto` cuts KITTI only.
-    """
-
-    size_px: int | None = 512
-    crop: Crop = "auto"
+    size_px: int | None = 512  # side of the square that all views become; None keeps their size
+    crop: str = "auto"  # `square` cuts the centred square, `none` stretches, `auto` cuts KITTI only
 
     def __post_init__(self) -> None:
         if self.size_px is not None and not 64 <= self.size_px <= 4096:
             raise ValueError(f"size_px: got {self.size_px}, expected 64 to 4096")
-        if self.crop not in get_args(Crop):
-            raise ValueError(f"crop: got {self.crop!r}, expected one of {get_args(Crop)}")
+        if self.crop not in CROPS:
+            raise ValueError(f"crop: got {self.crop!r}, expected one of {', '.join(CROPS)}")
 
 
 def fit_scene(scene: Scene, protocol: Protocol) -> Scene:
@@ -74,10 +65,4 @@ def visible_in_right(scene: Scene, disparity_px: np.ndarray) -> tuple[np.ndarray
     """
     if scene.visible is not None:
         return scene.visible, "exact"
-    reached = warp_right(scene.left, disparity_px)[1]
-    return reached, "reached by the warp"
-
-
-def match_pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Match a pair by SGBM and fill the gaps along rows; disparity (H, W) float32."""
-    return fill_rows(sgbm_disparity(left, right, largest_px=LARGEST_SHARE * left.shape[1]))
+    return warp_right(scene.left, disparity_px)[1], "reached by the warp"

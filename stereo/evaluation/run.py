@@ -1,109 +1,117 @@
 """A run: the three verbs over this process's share of the scenes."""
 
+import argparse
 import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import torch
+from tqdm import tqdm
+
+from ldm.files import remove_stale
 from stereo.cli.command import one_line
-from stereo.cli.shards import Shard
-from stereo.evaluation.datasets import SceneSource, list_roots
-from stereo.evaluation.files import TABLE, RunFolder, claim_run
-from stereo.evaluation.infer import claim_methods, infer_scene
+from stereo.cli.shards import Team, parse_shard
+from stereo.evaluation.datasets.listing import list_scenes
+from stereo.evaluation.datasets.scene import SceneSource
+from stereo.evaluation.files import TABLE, RunFolder, claim_method, claim_run, read_run
+from stereo.evaluation.infer import infer_scene
 from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
-from stereo.evaluation.methods import Models
-from stereo.evaluation.report import write_report
-from stereo.evaluation.results import SCORED, Row, read_rows, read_run
+from stereo.evaluation.methods.models import Models
+from stereo.evaluation.methods.registry import is_generated, method_record
+from stereo.evaluation.report import put_tables, write_report
+from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
-from stereo.evaluation.settings import RunSettings
+from stereo.evaluation.settings import EvaluationSettings
 from stereo.evaluation.sheet import write_sheet
 
 log = logging.getLogger(__name__)
 
 
-def claim(folder: RunFolder, settings: RunSettings) -> list[SceneSource]:
-    """List a run's scenes, and take its folder for them.
+def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
+    """Run the verbs of the command line; returns how many parts failed.
+
+    `settings` are None where nothing is inferred.
 
     Raises:
-        ValueError: when the folder holds another configuration, or the data set is empty.
-        OSError: when the data set or a checkpoint is missing.
+        ValueError: when the folder holds no run or another one, or the data set is empty.
+        OSError: when data, a checkpoint or LPIPS weights are missing.
     """
-    sources = list_roots(
-        settings.kind,
-        settings.roots,
-        count=settings.count,
-        render_px=settings.render_px,
-        only=settings.only,
-        groups=settings.groups,
-    )
+    by_hand = parse_shard(args.shard) if args.shard else None
+    folder, failed = RunFolder(args.out), 0
+    # Before the other processes start, so that bad input is said once.
+    sources = [] if settings is None else claim(folder, settings)
+    scenes = read_run(folder)["scenes"]
+    remove_stale(folder.root, recursive=True)
+    team = Team(devices=args.devices, nodes=args.num_nodes, device=args.device)
+    # One thread, so that sums are taken in one order in any number of processes.
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    shard = by_hand or team.shard
+    if settings is not None:
+        device = team.device or settings.generation.device
+        models = Models(replace(settings.generation, device=device))
+        todo = _progress(shard.of(sources), "infer")
+        failed += sum(infer_scene(folder, settings, source, models) for source in todo)
+    if args.verb in ("score", "all"):
+        failed += score(folder, shard.of(scenes), args.lpips)
+    if args.verb in ("report", "all") and not args.no_sheets:
+        draw(folder, shard.of(scenes))
+    failed = team.total(failed)
+    if not team.leads:
+        # The first process speaks for all; another one's failure would end it.
+        return 0
+    if args.verb == "report" or (args.verb == "all" and by_hand is None):
+        failed += report(folder)
+        if args.into is not None:
+            put_tables(folder, args.into)
+    return failed
+
+
+def claim(folder: RunFolder, settings: EvaluationSettings) -> list[SceneSource]:
+    """List a run's scenes, and take its folder for them."""
+    sources = list_scenes(settings.data)
     listed = [{"name": source.name, "group": source.group} for source in sources]
     claim_run(folder, settings.fingerprint(), listed)
-    claim_methods(folder, settings)
+    generated = any(is_generated(method) for method in settings.methods)
+    generation = settings.generation.record() if generated else {}
+    for method in settings.methods:
+        claim_method(folder, method, method_record(method, generation))
     return sources
 
 
-def infer(
-    folder: RunFolder,
-    settings: RunSettings,
-    sources: list[SceneSource],
-    *,
-    device: str | None = None,
-) -> int:
-    """Make right views of the given scenes; returns how many parts failed."""
-    models = Models(replace(settings.generation, device=device or settings.generation.device))
-    todo = _progress(sources, "infer")
-    return sum(infer_scene(folder, settings, source, models) for source in todo)
-
-
-def take_one_thread() -> None:
-    """Compute on one CPU thread, so that sums are taken in one order in any number of processes."""
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-
-
-def score(folder: RunFolder, lpips: Path | None, shard: Shard) -> int:
-    """Score right views; returns how many parts failed.
-
-    Raises:
-        ValueError: when the folder holds no run.
-        OSError: when `lpips` does not exist.
-    """
-    scenes = read_run(folder)["scenes"]
+def score(folder: RunFolder, scenes: list[dict[str, str]], lpips: Path | None) -> int:
+    """Score right views; returns how many parts failed."""
     backbones = find_backbones(lpips)
     if not backbones:
         log.info("LPIPS %s (squeezenet1_1*.pth in models/, or --lpips PATH)", MISSING)
     networks = [load_lpips(name, path) for name, path in backbones.items()]
     methods = folder.methods_on_disk()
-    todo = _progress(shard.of(scenes), "score")
+    todo = _progress(scenes, "score")
     return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)
 
 
-def draw(folder: RunFolder, shard: Shard) -> None:
+def draw(folder: RunFolder, scenes: list[dict[str, str]]) -> None:
     """Draw the contact sheets that are missing or older than their views."""
-    scenes = shard.of(read_run(folder)["scenes"])
-    rows = [row for row in read_rows(folder, scenes) if not row.status.startswith("failed")]
-    for row in _progress(rows, "draw", unit="sheet"):
+    results = [result for result in read_results(folder, scenes) if not result.has_failed]
+    for result in _progress(results, "draw", unit="sheet"):
         try:
-            write_sheet(folder, row)
+            write_sheet(folder, result.method, result.scene)
         except (ValueError, OSError) as error:
-            log.warning("no sheet of %s, %s: %s", row.scene, row.method, one_line(error))
+            log.warning("no sheet of %s, %s: %s", result.scene, result.method, one_line(error))
 
 
-def report(folder: RunFolder) -> list[Row]:
-    """Write tables, and the Markdown table's path to stdout."""
-    rows = write_report(folder)
-    failed = sum(row.status.startswith("failed") for row in rows)
-    scored = sum(row.status == SCORED for row in rows)
-    log.info("%d of %d views scored, %d failed", scored, len(rows), failed)
+def report(folder: RunFolder) -> int:
+    """Write tables, and the Markdown table's path to stdout; returns how many views failed."""
+    results = write_report(folder)
+    failed = sum(result.has_failed for result in results)
+    scored = sum(result.status == SCORED for result in results)
+    log.info("%d of %d views scored, %d failed", scored, len(results), failed)
     sys.stdout.write(f"{folder.root / TABLE}\n")
-    return rows
+    return failed
 
 
 def _progress(items: list, verb: str, *, unit: str = "scene") -> Iterator:
-    from tqdm import tqdm
-
     return iter(tqdm(items, desc=verb, unit=unit, file=sys.stderr, disable=None))

@@ -5,7 +5,6 @@ import numpy as np
 
 from stereo.evaluation.files import RunFolder, read_mask, write_image
 from stereo.evaluation.infer import read_scene
-from stereo.evaluation.results import Row
 from stereo.images import read_image
 
 CAPTION_PX, MARGIN_PX = 22, 4
@@ -16,25 +15,30 @@ MISSING_GREY = 40
 HOLE, OCCLUDED, BOTH = (220, 60, 40), (50, 90, 220), (230, 200, 60)
 
 
-def write_sheet(folder: RunFolder, row: Row) -> None:
-    """Write a scene's sheet, unless it is newer than its view or there is no view."""
-    view, sheet = folder.view(row.method, row.scene), folder.sheet(row.method, row.scene)
-    prepared = folder.scene(row.scene) / "scene.json"
-    if not view.is_file() or not prepared.is_file():
+def write_sheet(folder: RunFolder, method: str, scene_name: str) -> None:
+    """Write a scene's sheet, unless it is newer than its view or there is no view.
+
+    Raises:
+        ValueError: when a picture is damaged.
+        OSError: when one cannot be read.
+    """
+    view, sheet = folder.view(method, scene_name), folder.sheet(method, scene_name)
+    prepared = folder.scene(scene_name)
+    if not folder.has_view(method, scene_name) or not prepared.is_file():
         return
     newest = max(path.stat().st_mtime_ns for path in (view, prepared))
     if sheet.is_file() and sheet.stat().st_mtime_ns > newest:
         return
-    scene, right = read_scene(folder, row.scene), read_image(view)
-    if right.shape != scene.left.shape:
-        return
-    mask = folder.valid(row.method, row.scene)
+    scene, right = read_scene(folder, scene_name), read_image(view)
+    mask = folder.valid(method, scene_name)
     valid = read_mask(mask) if mask.is_file() else np.ones(right.shape[:2], bool)
+    if right.shape != scene.left.shape or valid.shape != scene.visible.shape:
+        return
     truth = np.full_like(right, MISSING_GREY) if scene.right is None else scene.right
     error = error_map(right, truth) if scene.right is not None else truth
     panels = (
         ("left", scene.left),
-        (row.method, right),
+        (method, right),
         ("true right" if scene.right is not None else "no true right", truth),
         (f"error, white = {ERROR_FULL_LEVELS}+ levels", error),
         ("red: hole, blue: occluded, yellow: both", masks(right, valid, scene.visible)),

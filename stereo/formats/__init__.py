@@ -2,6 +2,7 @@
 
 Eye order, stated once: the left view comes first (left half, top half, first frame, even rows);
 only the formats named `cross` and `jps` put the right view first, as their viewers expect.
+Nothing here knows how a pair is made, and nothing but `viewer` is for one program alone.
 """
 
 from stereo.formats.reading import load, read_settings

@@ -19,8 +19,13 @@ def disparity_16bit(pair: StereoPair) -> np.ndarray:
 
 
 def disparity_colour(pair: StereoPair) -> np.ndarray:
-    """Return the left view's disparity (H, W, 3) uint8 in false colours, near = yellow."""
-    place = pair.disparity.astype(np.float64).clip(0, 1) * (len(NEAR_COLOURS) - 1)
+    """Return the left view's disparity (H, W, 3) uint8 in false colours."""
+    return false_colours(pair.disparity)
+
+
+def false_colours(unit: np.ndarray) -> np.ndarray:
+    """Draw disparity (H, W) in [0, 1] as (H, W, 3) uint8, near = yellow."""
+    place = unit.astype(np.float64).clip(0, 1) * (len(NEAR_COLOURS) - 1)
     lower = np.minimum(place.astype(int), len(NEAR_COLOURS) - 2)
     share = (place - lower)[..., None]
     colours = NEAR_COLOURS[lower] * (1 - share) + NEAR_COLOURS[lower + 1] * share

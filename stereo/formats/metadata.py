@@ -11,9 +11,13 @@ EXIF_IFD, USER_COMMENT, SOFTWARE = 0x8769, 0x9286, 0x0131
 COMMENT_PREFIX = b"ASCII\x00\x00\x00"
 
 
-def to_text(settings: dict[str, Any]) -> str:
-    """Return settings as one line of JSON; paths and other objects become strings."""
-    return json.dumps(settings, ensure_ascii=False, default=plain)
+def to_text(settings: dict[str, Any], *, indent: int | None = None) -> str:
+    """Return settings as JSON, in one line without `indent`; other objects become strings.
+
+    What is no Unicode, as file names may be, is written with escapes that JSON reads back.
+    """
+    text = json.dumps(settings, ensure_ascii=False, default=plain, indent=indent)
+    return text.encode(errors="backslashreplace").decode()
 
 
 def plain(value: Any) -> Any:

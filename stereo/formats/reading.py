@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stereo.cli.command import one_line
 from stereo.formats.metadata import from_text, settings_text
 from stereo.formats.registry import FORMATS
-from stereo.images import DAMAGE
+from stereo.formats.viewer.reading import read_page, read_page_settings
+from stereo.images import DAMAGE, reason
 from stereo.pair import StereoPair
 
-# The viewer is imported where it is needed, as its page is made of formats.
 PAGE = ".html"
 
 
@@ -31,8 +30,6 @@ def load(path: str | Path) -> StereoPair:
     """
     path = Path(path)
     if path.suffix.lower() == PAGE:
-        from stereo.formats.viewer import read_page
-
         page = read_page(path)
         return replace(page, settings={k: v for k, v in page.settings.items() if k != "format"})
     settings = _settings_or_none(path) or {}
@@ -64,8 +61,6 @@ def _settings_or_none(path: Path) -> dict[str, Any] | None:
     if path.suffix.lower() == ".json":
         return from_text(path.read_text(encoding="utf-8"))
     if path.suffix.lower() == PAGE:
-        from stereo.formats.viewer import read_page_settings
-
         return read_page_settings(path)
     with _open(path) as image:
         text = settings_text(image)
@@ -85,8 +80,8 @@ def _open(path: Path) -> Iterator[Image.Image]:
     except PermissionError:
         raise
     except DAMAGE as error:
-        reason = one_line(error)
-        raise ValueError(f"path: {path} is not a picture that can be read ({reason})") from error
+        why = reason(error)
+        raise ValueError(f"path: {path} is not a picture that can be read ({why})") from error
 
 
 def _format_by_name(path: Path) -> str:

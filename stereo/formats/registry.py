@@ -12,6 +12,7 @@ from PIL import Image
 from stereo.formats import anaglyph, containers, layouts, maps
 from stereo.formats.layouts import Layout, Views
 from stereo.formats.png import CROSS_EYED, PARALLEL, encode_png
+from stereo.formats.viewer.page import viewer_page
 from stereo.pair import StereoPair
 
 
@@ -65,13 +66,6 @@ def _glasses(ending: str, about: str, filters: anaglyph.Filters) -> Format:
     return _picture(ending, about, lambda pair: anaglyph.anaglyph(pair.left, pair.right, filters))
 
 
-def _viewer(pair: StereoPair) -> bytes:
-    # Imported here, as the page is made of formats.
-    from stereo.formats.viewer import viewer_page
-
-    return viewer_page(pair).encode()
-
-
 def _overview(pair: StereoPair) -> np.ndarray:
     glasses = anaglyph.anaglyph(pair.left, pair.right, anaglyph.RED_CYAN_DUBOIS)
     return np.concatenate([pair.left, pair.right, maps.disparity_colour(pair), glasses], axis=1)
@@ -82,15 +76,11 @@ _HALF_CROSS = layouts.swapped(layouts.HALF_SIDE_BY_SIDE)
 
 FORMATS: dict[str, Format] = {
     "sbs": _layout("_LRF.png", "side by side, left first", layouts.SIDE_BY_SIDE, PARALLEL),
-    "half_sbs": _layout(
-        "_half_2x1_LR.png", "the same, each view of half width", layouts.HALF_SIDE_BY_SIDE
-    ),
-    "cross": _layout("_RLF_cross.png", "side by side for crossed eyes", _CROSS, CROSS_EYED),
-    "half_cross": _layout("_half_2x1_RL.png", "the same, each view of half width", _HALF_CROSS),
-    "tb": _layout("_TBF.png", "left view above the right one", layouts.TOP_BOTTOM),
-    "half_tb": _layout(
-        "_half_1x2_TB.png", "the same, each view of half height", layouts.HALF_TOP_BOTTOM
-    ),
+    "half_sbs": _layout("_half_2x1_LR.png", "side by side, half width", layouts.HALF_SIDE_BY_SIDE),
+    "cross": _layout("_RLF_cross.png", "cross-eyed side by side", _CROSS, CROSS_EYED),
+    "half_cross": _layout("_half_2x1_RL.png", "cross-eyed, half width", _HALF_CROSS),
+    "tb": _layout("_TBF.png", "top and bottom, left above", layouts.TOP_BOTTOM),
+    "half_tb": _layout("_half_1x2_TB.png", "top and bottom, half height", layouts.HALF_TOP_BOTTOM),
     "rows": _layout("_interleaved.png", "rows in turn, left first", layouts.INTERLEAVED),
     "left": _picture("_left.png", "left view", lambda pair: pair.left),
     "right": _picture("_right.png", "right view", lambda pair: pair.right),
@@ -101,10 +91,13 @@ FORMATS: dict[str, Format] = {
         ".jps", "JPEG side by side, right first", containers.encode_jps, containers.read_jps
     ),
     "gif": Format(
-        "_wiggle.gif", "loop between the eyes", containers.encode_gif, containers.read_wiggle
+        "_wiggle.gif",
+        "wiggle, a loop between the eyes",
+        containers.encode_gif,
+        containers.read_wiggle,
     ),
     "webp": Format(
-        "_wiggle.webp", "the same without loss", containers.encode_webp, containers.read_wiggle
+        "_wiggle.webp", "wiggle without loss", containers.encode_webp, containers.read_wiggle
     ),
     "anaglyph": _glasses("_anaglyph.png", "red-cyan, full colour", anaglyph.RED_CYAN),
     "anaglyph_half": _glasses(
@@ -128,6 +121,10 @@ FORMATS: dict[str, Format] = {
     "mask": _picture("_mask.png", "holes of the view that was made, in white", maps.hole_mask),
     "rgbd": _picture("_RGBD.png", "left view beside its disparity", maps.rgbd),
     "overview": _picture("_overview.png", "views, disparity, anaglyph in a row", _overview),
-    "viewer": Format("_viewer.html", "page to look at the pair in a browser, offline", _viewer),
+    "viewer": Format(
+        "_viewer.html",
+        "viewer, one page that works offline",
+        lambda pair: viewer_page(pair).encode(),
+    ),
 }
 DEFAULT_FORMATS: tuple[str, ...] = ("sbs", "left", "right", "disparity", "anaglyph")

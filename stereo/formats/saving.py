@@ -1,23 +1,31 @@
 """Saving a pair: all of its files or none, numbered so that no earlier result is overwritten."""
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ldm.files import PARTIAL
 from stereo.formats.layouts import side_by_side
-from stereo.formats.metadata import plain
+from stereo.formats.metadata import to_text
 from stereo.formats.png import encode_png
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS, check_formats
 from stereo.pair import StereoPair
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None
+
 DIGITS = 5
+SIDECAR = ".json"
+NAME_BYTES = 255
 
 
 def save_pair(
@@ -39,7 +47,8 @@ def save_pair(
     for name in check_formats(formats):
         tagged = replace(pair, settings={**pair.settings, "format": name})
         files[FORMATS[name].ending] = FORMATS[name].encode(tagged)
-    return _write_set(Path(folder), prefix, {**files, ".json": _sidecar(pair.settings)})
+    sidecar = to_text(pair.settings, indent=2) + "\n"
+    return _write_set(Path(folder), prefix, {**files, SIDECAR: sidecar.encode()})
 
 
 def save_grid(pairs: list[StereoPair], folder: str | Path, *, rows: int) -> Path:
@@ -65,39 +74,101 @@ def _in_the_middle(tile: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.pad(tile, [*((n // 2, n - n // 2) for n in missing), (0, 0)])
 
 
-def _sidecar(settings: dict[str, Any]) -> bytes:
-    text = json.dumps(settings, indent=2, ensure_ascii=False, default=plain)
-    return (text + "\n").encode()
+def check_settings(formats: Iterable[str], settings: dict[str, Any]) -> None:
+    """Refuse, before any work, settings that a format cannot hold, as the 64 KiB of EXIF.
+
+    Raises:
+        ValueError: naming the format.
+    """
+    empty = np.zeros((8, 8, 3), np.uint8)
+    pair = StereoPair(empty, empty, empty[..., 0] / 1.0, empty[..., 0] > 0, settings)
+    for name in formats:
+        try:
+            FORMATS[name].encode(pair)
+        except ValueError as error:
+            raise ValueError(
+                f"format: {name} cannot hold prompts and commands of this length ({error})"
+            ) from error
+
+
+def remove_half_sets(folder: Path) -> None:
+    """Remove what killed processes have left in a folder: sets without their last file.
+
+    Sets that other processes are writing stay. Where locks are not to be had nothing is removed.
+    """
+    if folder.is_dir():
+        with _alone_in(folder) as alone:
+            if alone:
+                _remove_half_sets(folder)
 
 
 def _write_set(folder: Path, prefix: str, files: dict[str, bytes]) -> list[Path]:
-    """Write files named stem + ending under the next free stem; all of them or none."""
+    """Write files named stem + ending under the next free stem; all of them or none.
+
+    They lie in a hidden folder until all of them are on the disk. It stays until the last one is
+    in its place: where a killed process has left it, `_remove_half_sets` knows what belongs to it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    stem, staging = _claim_stem(folder, prefix)
-    finished: list[Path] = []
-    try:
-        for ending, content in files.items():
-            _write_through(staging / f"{stem}{ending}", content)
-        for ending in files:
-            finished.append(folder / f"{stem}{ending}")
-            os.replace(staging / f"{stem}{ending}", finished[-1])
-    except BaseException:
-        for path in finished:
-            path.unlink(missing_ok=True)
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with _alone_in(folder) as alone:
+        if alone:
+            _remove_half_sets(folder)
+        stem, staging = _claim_stem(folder, _shortened(prefix, files))
+        finished: list[Path] = []
+        try:
+            for ending, content in files.items():
+                _write_through(staging / f"{stem}{ending}", content)
+            for ending in files:
+                finished.append(folder / f"{stem}{ending}")
+                os.replace(staging / f"{stem}{ending}", finished[-1])
+        except BaseException:
+            for path in finished:
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
     return finished
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Lock a folder of results against other processes; yields whether that was possible."""
+    lock = _lock(folder)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:  # as on some network file systems
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove_half_sets(folder: Path) -> None:
+    endings = [form.ending for form in FORMATS.values()]
+    for staging in folder.glob(f".*{PARTIAL}"):
+        for sidecar in staging.glob(f"*{SIDECAR}"):
+            for ending in endings:
+                (folder / f"{sidecar.stem}{ending}").unlink(missing_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
     """Return the next free stem and a staging folder that keeps other processes off it."""
-    pattern = re.compile(rf"\.?{re.escape(prefix)}(\d{{{DIGITS},}})[._]")
+    pattern = re.compile(rf"\.?{re.escape(prefix)}(\d{{{DIGITS}}})[._]")
     matches = (pattern.match(entry.name) for entry in folder.iterdir())
     number = max((int(match[1]) + 1 for match in matches if match), default=0)
     while True:
         stem = f"{prefix}{number:0{DIGITS}d}"
-        staging = folder / f".{stem}.partial"
+        staging = folder / f".{stem}{PARTIAL}"
         number += 1
         try:
             staging.mkdir()
@@ -111,6 +182,12 @@ def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
 
 def _is_taken(folder: Path, stem: str) -> bool:
     return any(entry.name.startswith((f"{stem}.", f"{stem}_")) for entry in folder.iterdir())
+
+
+def _shortened(prefix: str, endings: Iterable[str]) -> str:
+    """Cut a prefix so that no name is longer than file systems allow."""
+    name, room = os.fsencode(prefix), NAME_BYTES - DIGITS - max(map(len, endings))
+    return prefix if len(name) <= room else name[: room - 1].decode(errors="ignore") + "_"
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -1,31 +1,29 @@
 """The self-attention edit: the right view looks at the left view's keys and values (Sec. 3.3).
 
 In the manner of MasaCtrl, `CrossAttention.forward` of every *self*-attention layer is swapped for
-one that hands the layer something else to look at. The attention arithmetic itself stays the
-layer's own, so nothing is computed twice. Which step it is never matters here: the sampler enters
-these contexts for exactly the steps that want them.
+one with other keys and values. The arithmetic stays the layer's own, so nothing is computed twice;
+the denoising loop enters these contexts at the steps that want them.
 
 Joint batches are ordered (guidance branch, view, sample): uncond L1..Ln, uncond R1..Rn,
 cond L1..Ln, cond R1..Rn. The guidance branches never mix; up to the first attention to the prompt
-they are the same, and come as one unless each is evaluated whole.
+they are the same, and may come as one.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
-from stereo.method.swap import modules_of, swap
+from ldm.modules.swap import modules_of, swap
+from stereo.options import Direction
 
-Direction = Literal["uni", "bi"]
 SelfAttention = Callable[[Tensor], Tensor]
 Layers = Mapping[str, CrossAttention]
-# What each layer of a left view was given and made of it: (tokens, key, value), or as little of it
-# as a right view needs to look at, (key, value) or (tokens,).
+# Of each layer of a left view (tokens, key, value), or what a right view needs of it: (key, value)
+# or (tokens,).
 Attention = dict[str, tuple[Tensor, ...]]
 
 

@@ -1,121 +1,68 @@
-"""Stereo denoising: one trunk of steps for both views, a shift, then two views side by side.
+"""Stereo denoising: one loop, walked by the left view, the right view, or both together.
 
-Before the shift both views are identical, so one is computed. After it, `uni` never lets the left
-view depend on the right one; a left branch that has been run already is replayed (`denoise_right`)
-instead of computed again. All bookkeeping is per call.
+Before the shift both views are identical, so one is denoised. After it, `uni` never lets the left
+view depend on the right one; a left branch that has been run already is replayed
+(`denoise_right`) instead of computed again.
 """
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from ldm.models.diffusion.ddim import DDIMSampler
-from ldm.models.diffusion.guidance import Guidance
-from ldm.modules.attention import CrossAttention
 from stereo.method.attention import (
     Attention,
     record_attention,
     replay_attention,
-    self_attention_layers,
     share_attention,
 )
-from stereo.method.conditioning import Conditioning, View
-from stereo.method.latents import step_noise
-from stereo.method.schedule import LatentShift, ShiftSteps
+from stereo.method.latent_shift import LatentShift
+from stereo.method.run import Run, StepReport, Views
+from stereo.method.schedule import ShiftSchedule
 from stereo.options import StereoOptions
-from stereo.runtime.memory import keep
-from stereo.runtime.step_cache import Forgetful, Unchanging, unchanging
 
-log = logging.getLogger(__name__)
+# The attention edit of a step, what is written into the latents after it, and the step itself.
+Edit = Callable[[int], AbstractContextManager[None]]
+Blend = Callable[[int, Tensor], Tensor]
+Advance = Callable[[Tensor, int, Views], tuple[Tensor, Tensor]]
 
 
-@dataclass(frozen=True)
-class StepReport:
-    """What a progress hook is told after every step.
+def denoise(
+    run: Run,
+    latents: Tensor,
+    steps: Iterable[int],
+    views: Views,
+    *,
+    stage: str,
+    edit: Edit = lambda index: nullcontext(),
+    blend: Blend = lambda index, latents: latents,
+    advance: Advance | None = None,
+) -> Iterator[StepReport]:
+    """Walk latents (views * n, C, h, w) through steps: the only loop there is.
 
-    `latents` and `predicted` (x0) are (views * n, C, h, w), left views first.
+    Args:
+        run: the model, its schedule and prompts.
+        latents: before the first step.
+        steps: their indices, from 0 in the order of time.
+        views: that the batch holds.
+        stage: named in the reports.
+        edit: the attention edit of a step.
+        blend: what is written into the latents after a step.
+        advance: the step itself; None takes the run's denoising step.
+
+    Yields each finished step, after the run's progress hook has seen it.
     """
-
-    stage: str
-    step: int
-    total: int
-    latents: Tensor
-    predicted: Tensor
-
-
-OnStep = Callable[[StepReport], None]
-
-
-@dataclass(frozen=True)
-class Denoiser:
-    """One model, schedule and prompt: everything about a run except the latents.
-
-    Attributes:
-        sampler: with its schedule made.
-        conditioning: of the n samples.
-        total: executed steps; fewer than the schedule's when it starts part of the way.
-        seed: of the first sample; the noise that eta > 0 adds goes by each sample's.
-        on_step: called after every step; raising in it ends the run.
-        wasteful: evaluate every call whole, as the published code does: each latent anew under
-            each text, with nothing kept from one call for the next. The result is the same.
-    """
-
-    sampler: DDIMSampler
-    conditioning: Conditioning
-    total: int
-    seed: int = 0
-    on_step: OnStep | None = None
-    wasteful: bool = False
-
-    @property
-    def unet(self) -> torch.nn.Module:
-        """Return the network."""
-        return self.sampler.model.model.diffusion_model
-
-    @cached_property
-    def self_attention(self) -> dict[str, CrossAttention]:
-        """Return the layers of the network that the attention edit swaps."""
-        return self_attention_layers(self.unet)
-
-    @cached_property
-    def unchanging(self) -> Unchanging | Forgetful:
-        """Return what the network makes of the timesteps and prompts."""
-        return unchanging(self.sampler, wasteful=self.wasteful)
-
-    def step(self, latents: Tensor, index: int, views: tuple[View, ...]) -> tuple[Tensor, Tensor]:
-        """Advance latents (views * n, C, h, w) by DDIM step `index` (0-based, in order of time)."""
-        cond, uncond = self.conditioning.at(index, views)
-        scale = self.conditioning.guidance_scale
-        guidance = Guidance(cond, scale, uncond, whole=self.wasteful)
-        remaining = self.total - 1 - index
-        timesteps = self.sampler.timesteps_at(remaining, latents)
-        own_prompts = self.conditioning.changes_by_step
-        with self.unchanging.at(remaining, views=None if own_prompts else len(views)):
-            output = guidance.output(self.sampler.model, latents, timesteps)
-        noise = self._noise(index, remaining, latents, len(views))
-        return self.sampler.update(latents, output, remaining, noise=noise)
-
-    def renoise(self, clean: Tensor, noise: Tensor) -> Tensor:
-        """Bring clean latents (n, C, h, w) to the noise level that this run starts from."""
-        return self.sampler.stochastic_encode(clean, self.total - 1, noise=noise)
-
-    def report(self, stage: str, index: int, latents: Tensor, predicted: Tensor) -> None:
-        """Tell the hook about a finished step."""
-        if self.on_step is not None:
-            self.on_step(StepReport(stage, index, self.total, latents, predicted))
-
-    def _noise(self, index: int, remaining: int, latents: Tensor, views: int) -> Tensor | None:
-        """Return what the step adds, the same for all views of a sample; None with eta 0."""
-        if not self.sampler.ddim_sigmas[remaining]:
-            return None
-        samples = len(latents) // views
-        seeds = range(self.seed, self.seed + samples)
-        return step_noise(seeds, index, latents).to(latents).repeat(views, 1, 1, 1)
+    advance = advance or run.step
+    for index in steps:
+        with edit(index):
+            latents, predicted = advance(latents, index, views)
+        latents = blend(index, latents)
+        report = StepReport(stage, index, run.total, latents, predicted)
+        if run.hooks.on_step is not None:
+            run.hooks.on_step(report)
+        yield report
 
 
 @dataclass
@@ -131,50 +78,46 @@ class LeftBranch:
         """Return the latents after the last step so far."""
         return self.latents[-1] if self.latents else self.start
 
-    def attention_bytes(self) -> int:
-        """Return the size of what was recorded for the right view."""
-        kept = [t for store in self.attention.values() for seen in store.values() for t in seen]
-        return sum(t.nbytes for t in kept)
+    def replay(self, run: Run) -> Edit:
+        """Return the edit by which a right view attends to this view, recorded or run again."""
+        return lambda index: replay_attention(run.self_attention, self._attention(run, index))
+
+    def _attention(self, run: Run, index: int) -> Attention:
+        if index in self.attention:
+            return self.attention[index]
+        store: Attention = {}
+        with record_attention(run.self_attention, store):
+            run.step(self.latents[index - 1], index, ("left",))
+        return store
 
 
 def denoise_left(
-    run: Denoiser, start: Tensor, *, stop: int | None = None, record_after: int | None = None
+    run: Run, start: Tensor, *, stop: int | None = None, record_after: int | None = None
 ) -> LeftBranch:
     """Denoise one view alone from `start` (n, C, h, w) through step `stop - 1`.
 
-    With `record_after`, later steps keep what a right view's attention needs (see
-    `denoise_right`).
+    With `record_after`, later steps record what a right view attends to (see `denoise_right`).
     """
-    branch, latents = LeftBranch(start), start
-    for index in range(run.total if stop is None else min(stop, run.total)):
-        store: Attention = {}
-        recording = record_after is not None and index > record_after
-        with record_attention(run.self_attention, store) if recording else nullcontext():
-            latents, predicted = run.step(latents, index, ("trunk",))
-        branch.latents.append(latents)
-        if recording:
-            branch.attention[index] = keep(store)
-        run.report("left", index, latents, predicted)
-    if branch.attention:
-        log.debug("kept %.0f MiB of the left view's attention", branch.attention_bytes() / 2**20)
+    branch = LeftBranch(start)
+
+    def record(index: int) -> AbstractContextManager[None]:
+        if record_after is None or index <= record_after:
+            return nullcontext()
+        return record_attention(run.self_attention, branch.attention.setdefault(index, {}))
+
+    steps = range(run.total if stop is None else min(stop, run.total))
+    for step in denoise(run, start, steps, ("trunk",), stage="left", edit=record):
+        branch.latents.append(step.latents)
+        if step.step in branch.attention:
+            branch.attention[step.step] = run.hooks.keep(branch.attention[step.step])
     return branch
 
 
-def left_attention(run: Denoiser, branch: LeftBranch, index: int) -> Attention:
-    """Return what the left view's layers saw at a step: recorded, or evaluated for that alone."""
-    if index in branch.attention:
-        return branch.attention[index]
-    store: Attention = {}
-    with record_attention(run.self_attention, store):
-        run.step(branch.latents[index - 1], index, ("left",))
-    return store
-
-
 def denoise_right(
-    run: Denoiser,
+    run: Run,
     branch: LeftBranch,
-    plan: LatentShift,
-    steps: ShiftSteps,
+    shift: LatentShift,
+    schedule: ShiftSchedule,
     hole_noise: Tensor | None,
     *,
     share: bool = True,
@@ -185,63 +128,50 @@ def denoise_right(
     `share` switches the attention edit. Returns the right latents (n, C, h, w) and the shift's
     valid mask (n, 1, h, w).
     """
-    if plan.left is not None:
-        raise ValueError("shift_both: moves the left view too, so a finished one cannot be re-used")
-    _, right, valid = plan.split(branch.latents[steps.shift], hole_noise)
-    for index in range(steps.shift + 1, run.total):
-        store = left_attention(run, branch, index) if share else None
-        with replay_attention(run.self_attention, store) if store is not None else nullcontext():
-            right, predicted = run.step(right, index, ("right",))
-        if index in steps.refresh:
-            right = plan.reapply(branch.latents[index], right, valid)
-        run.report("right", index, right, predicted)
+    _, right, valid = shift.split(branch.latents[schedule.shift], hole_noise)  # eq. 3
+
+    def masked(index: int, right: Tensor) -> Tensor:
+        """Apply the symmetric pixel shift masking denoise."""
+        if index not in schedule.refresh:
+            return right
+        return shift.reapply(branch.latents[index], right, valid)
+
+    edit = branch.replay(run) if share else lambda index: nullcontext()
+    steps = range(schedule.shift + 1, run.total)
+    for step in denoise(run, right, steps, ("right",), stage="right", edit=edit, blend=masked):
+        right = step.latents
     return right, valid
 
 
 def denoise_joint(
-    run: Denoiser,
+    run: Run,
     trunk: Tensor,
-    plan: LatentShift,
-    steps: ShiftSteps,
-    options: StereoOptions,
+    shift: LatentShift,
+    schedule: ShiftSchedule,
     hole_noise: Tensor | None,
+    options: StereoOptions,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Denoise both views together from `trunk` (n, C, h, w), the latents after step `shift`.
 
     Returns left and right latents (n, C, h, w) and the shift's valid mask (n, 1, h, w).
     """
-    samples = trunk.shape[0]
-    left, right, valid = plan.split(trunk, hole_noise)
-    for index in range(steps.shift + 1, run.total):
-        with _shared(run, options, samples):
-            views, predicted = run.step(torch.cat([left, right]), index, ("left", "right"))
+    left, right, valid = shift.split(trunk, hole_noise)
+    views = torch.cat([left, right])
+
+    def masked(index: int, views: Tensor) -> Tensor:
+        if index not in schedule.refresh:
+            return views
         left, right = views.chunk(2)
-        if index in steps.refresh:
-            right = plan.reapply(left, right, valid)
-        run.report("pair", index, torch.cat([left, right]), predicted)
+        return torch.cat([left, shift.reapply(left, right, valid)])
+
+    def share(index: int) -> AbstractContextManager[None]:
+        if not options.shared_attention:
+            return nullcontext()
+        return share_attention(run.self_attention, options.direction, len(trunk))
+
+    steps = range(schedule.shift + 1, run.total)
+    both: Views = ("left", "right")
+    for step in denoise(run, views, steps, both, stage="pair", edit=share, blend=masked):
+        views = step.latents
+    left, right = views.chunk(2)
     return left, right, valid
-
-
-def denoise_apart(
-    run: Denoiser,
-    start: Tensor,
-    plan: LatentShift,
-    steps: ShiftSteps,
-    options: StereoOptions,
-    hole_noise: Tensor | None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Denoise both views from `start` (n, C, h, w), as the published code does.
-
-    Gives what `denoise_joint` gives; the steps before the shift run twice for it.
-    """
-    views = torch.cat([start, start])
-    for index in range(steps.shift + 1):
-        views, predicted = run.step(views, index, ("trunk", "trunk"))
-        run.report("pair", index, views, predicted)
-    return denoise_joint(run, views.chunk(2)[0], plan, steps, options, hole_noise)
-
-
-def _shared(run: Denoiser, options: StereoOptions, samples: int) -> AbstractContextManager[None]:
-    if not options.shared_attention:
-        return nullcontext()
-    return share_attention(run.self_attention, options.direction, samples)

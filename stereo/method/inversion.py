@@ -5,45 +5,20 @@ tunes the unconditional embedding of every step so that guided denoising runs ba
 trajectory. For that both stay in float32: in half precision the optimisation does not converge.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from ldm.models.diffusion.ddim import DDIMSampler
-from stereo.method.conditioning import Conditioning
-from stereo.method.denoise import Denoiser, LeftBranch, OnStep, StepReport
-from stereo.method.schedule import trunk_steps
-from stereo.options import StereoOptions
-from stereo.runtime.prepacked import repack
-from stereo.runtime.step_cache import unchanging
+from stereo.method.denoise import denoise
+from stereo.method.run import Run, Views
+from stereo.options import NullTextOptions
 
 LEARNING_RATE = 1e-2
 EARLY_STOP_SLOPE = 2e-5
 PUBLISHED_STEPS = 50
-
-
-@dataclass(frozen=True)
-class NullTextOptions:
-    """Settings of the optimisation; the defaults are the published ones.
-
-    Attributes:
-        inner_steps: at most so many Adam steps for each denoising step.
-        epsilon: stop when the loss is below `epsilon + step * 2e-5`.
-        scale_with_steps: let the learning rate and that threshold, which count the published 50
-            steps, run the same course in any number of steps.
-    """
-
-    inner_steps: int = 10
-    epsilon: float = 1e-5
-    scale_with_steps: bool = True
-
-    def __post_init__(self) -> None:
-        if self.inner_steps < 1:
-            raise ValueError(f"inner_steps: got {self.inner_steps}, expected 1 or more")
 
 
 @dataclass(frozen=True)
@@ -60,132 +35,50 @@ class NullText:
     losses: list[list[float]]
     path: list[Tensor]
 
-    @property
-    def latents(self) -> Tensor:
-        """Return the latents that guided denoising with the embeddings ends in."""
-        return self.path[-1]
+
+@torch.no_grad()
+def ddim_inversion(run: Run, clean: Tensor) -> list[Tensor]:
+    """Run DDIM upwards from clean latents (n, C, h, w), unguided; returns [z_0, ..., z_T]."""
+    context = run.conditioning.context
+
+    def noisier(latents: Tensor, index: int, views: Views) -> tuple[Tensor, Tensor]:
+        with run.cache(index, len(views)):
+            return run.sampler.encode_step(latents, context, index), clean
+
+    walk = denoise(run, clean, range(run.total), ("trunk",), stage="invert", advance=noisier)
+    return [clean, *(step.latents for step in walk)]
 
 
 @torch.no_grad()
-def ddim_inversion(
-    sampler: DDIMSampler,
-    latents: Tensor,
-    context: Tensor,
-    on_step: OnStep | None = None,
-    *,
-    wasteful: bool = False,
-) -> list[Tensor]:
-    """Run DDIM upwards from `latents` (n, C, h, w), unguided; returns [z_0, ..., z_T].
-
-    With `wasteful` no call keeps anything for the next one.
-    """
-    trajectory = [latents]
-    total = len(sampler.ddim_timesteps)
-    known = unchanging(sampler, wasteful=wasteful)
-    for step in range(total):
-        with known.at(step, views=1):
-            trajectory.append(sampler.encode_step(trajectory[-1], context, step))
-        if on_step is not None:
-            on_step(StepReport("invert", step, total, trajectory[-1], latents))
-    return trajectory
-
-
-@torch.no_grad()
-def null_text_inversion(
-    sampler: DDIMSampler,
-    trajectory: list[Tensor],
-    conditioning: Conditioning,
-    options: NullTextOptions,
-    on_step: OnStep | None = None,
-    *,
-    wasteful: bool = False,
-) -> NullText:
+def null_text_inversion(run: Run, trajectory: list[Tensor], options: NullTextOptions) -> NullText:
     """Tune the unconditional embedding of each step to follow `trajectory` back down.
 
     Args:
-        sampler: with its schedule made; eta 0.
+        run: its conditioning holds the prompt, the start of the embeddings, and the guidance
+            scale that they are tuned for; each step starts from the result of the one before.
+            Its eta is 0.
         trajectory: of `ddim_inversion`, [z_0, ..., z_T], each (1, C, h, w).
-        conditioning: the prompt, the start of the embeddings, and the guidance scale that they
-            are tuned for; each step starts from the result of the one before.
         options: of the optimisation.
-        on_step: told about every finished step.
-        wasteful: do as the published code, which has the gradients of all weights computed,
-            unused, and runs the conditional branch a second time; the result is the same.
     """
-    total = len(trajectory) - 1
-    latents, embedding = trajectory[-1], conditioning.unconditional
-    pace = PUBLISHED_STEPS / total if options.scale_with_steps else 1
-    weights = tuple(sampler.model.model.parameters()) if wasteful else ()
-    known = unchanging(sampler, wasteful=wasteful)
-    embeddings, losses, path = [], [], []
-    for step in range(total):
-        index = total - 1 - step
-        with known.at(index, views=None):
-            conditional = sampler.output(latents, conditioning.context, index)
-            problem = _Step(sampler, latents, conditional, index, conditioning.guidance_scale)
-            embedding, step_losses = _optimise(
-                problem, trajectory[index], embedding, step * pace, options, weights
-            )
-            if wasteful:
-                again = sampler.output(latents, conditioning.context, index)
-                problem = replace(problem, conditional=again)
-            latents = problem.previous(embedding)
-        embeddings.append(embedding)
-        losses.append(step_losses)
-        path.append(latents)
-        if on_step is not None:
-            on_step(StepReport("null-text", step, total, latents, trajectory[0]))
-    return NullText(torch.stack(embeddings), losses, path)
+    context, scale = run.conditioning.context, run.conditioning.guidance_scale
+    pace = PUBLISHED_STEPS / run.total if options.scale_with_steps else 1
+    embeddings, losses = [run.conditioning.unconditional], []
 
+    def follow(latents: Tensor, index: int, views: Views) -> tuple[Tensor, Tensor]:
+        remaining = run.total - 1 - index
+        with run.cache(remaining, None):
+            conditional = run.sampler.output(latents, context, remaining)
+            step = _Step(run.sampler, latents, conditional, remaining, scale)
+            target = trajectory[remaining]
+            embedding, step_losses = _optimise(step, target, embeddings[-1], index * pace, options)
+            embeddings.append(embedding)
+            losses.append(step_losses)
+            return step.previous(embedding), trajectory[0]
 
-def invert_photo(
-    run: Denoiser, clean: Tensor, options: StereoOptions, null_text: NullTextOptions
-) -> tuple[Denoiser, LeftBranch]:
-    """Turn a photo's latents (1, C, h, w) into the left branch that ends in them.
-
-    `direct`: the inversion's own trajectory is the branch, and guidance, which would lead away
-    from it, is off. `null-text`: the branch is what the tuned embeddings lead along, as far as
-    the shift or, for fusion, to its end. Returns the run for the right view, too.
-    """
-    told = run.conditioning
-    if options.inversion == "direct":
-        trajectory = ddim_inversion(run.sampler, clean, told.context, run.on_step)
-        unguided = replace(run, conditioning=replace(told, guidance_scale=1.0))
-        return unguided, LeftBranch(trajectory[-1], trajectory[-2::-1])
-    with in_float32(run.unet):
-        trajectory = ddim_inversion(
-            run.sampler, clean, told.context, run.on_step, wasteful=run.wasteful
-        )
-        tuned = null_text_inversion(
-            run.sampler, trajectory, told, null_text, run.on_step, wasteful=run.wasteful
-        )
-    run = replace(run, conditioning=replace(told, unconditional=tuned.embeddings))
-    stop = None if options.fusion else trunk_steps(run.total, options)
-    return run, LeftBranch(trajectory[-1], tuned.path[:stop])
-
-
-@contextmanager
-def in_float32(module: nn.Module) -> Iterator[None]:
-    """Run a module in float32 inside this context and bring its precision back afterwards."""
-    dtype = next(module.parameters()).dtype
-    repack(module.float())
-    try:
-        yield
-    finally:
-        repack(module.to(dtype))
-
-
-@contextmanager
-def _wanting_gradients(weights: Sequence[nn.Parameter]) -> Iterator[None]:
-    """Let parameters require gradients inside this context."""
-    before = [weight.requires_grad for weight in weights]
-    try:
-        for weight in weights:
-            weight.requires_grad_(True)
-        yield
-    finally:
-        for weight, wanted in zip(weights, before, strict=True):
-            weight.requires_grad_(wanted)
+    steps = range(run.total)
+    walk = denoise(run, trajectory[-1], steps, ("trunk",), stage="null-text", advance=follow)
+    path = [step.latents for step in walk]
+    return NullText(torch.stack(embeddings[1:]), losses, path)
 
 
 @dataclass(frozen=True)
@@ -214,25 +107,19 @@ def learning_rate(progress: float) -> float:
 
 
 def _optimise(
-    problem: _Step,
-    target: Tensor,
-    start: Tensor,
-    progress: float,
-    options: NullTextOptions,
-    weights: Sequence[nn.Parameter],
+    step: _Step, target: Tensor, start: Tensor, progress: float, options: NullTextOptions
 ) -> tuple[Tensor, list[float]]:
-    """Adam on one step's embedding; at least one update, as the test looks at the loss before it.
+    """Run Adam on one step's embedding; `progress` counts the published 50 steps.
 
-    `progress` counts the published 50 steps. Gradients of `weights` are computed and dropped.
+    There is at least one update, as the stop test looks at the loss before it.
     """
     embedding = start.clone().requires_grad_(True)
     optimiser = torch.optim.Adam([embedding], lr=learning_rate(progress))
     losses: list[float] = []
     while len(losses) < options.inner_steps:
-        with torch.enable_grad(), _wanting_gradients(weights):
-            loss = F.mse_loss(problem.previous(embedding), target)
-            wanted = (embedding, *weights)
-            embedding.grad = torch.autograd.grad(loss, wanted, allow_unused=bool(weights))[0]
+        with torch.enable_grad():
+            loss = F.mse_loss(step.previous(embedding), target)
+            (embedding.grad,) = torch.autograd.grad(loss, embedding)
         optimiser.step()
         losses.append(loss.item())
         if losses[-1] < options.epsilon + progress * EARLY_STOP_SLOPE:

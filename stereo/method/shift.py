@@ -1,20 +1,15 @@
 """Stereo Pixel Shift: move a view's columns by its disparity (eq. 3 of arXiv 2403.04965).
 
-Sign convention, used everywhere in this package: a *positive* offset moves content to the right.
-Towards the right eye's view nearer things (larger disparity) move further left, towards the left
-eye's further right. Two sources that meet in one cell never tie: of two columns that land on the
-same target of a right view, the larger came further left and is the nearer one; of a left view,
-the smaller. So "nearer wins" needs no depth buffer for whole cells.
+A *positive* offset moves content to the right. Towards the right eye's view nearer things (larger
+disparity) move further left, towards the left eye's further right. Of two columns that land in one
+cell of a right view, the larger came further and is the nearer one; of a left view, the smaller.
+So "nearer wins" needs no depth buffer for whole cells.
 """
-
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Rounding = Literal["truncate", "nearest", "subpixel"]
-Normalisation = Literal["batch", "image"]
-Eye = Literal["left", "right"]
+from stereo.options import Eye, Rounding
 
 # A sub-pixel target counts as filled when at least half of its area received light.
 MIN_COVERAGE = 0.5
@@ -22,27 +17,16 @@ MIN_COVERAGE = 0.5
 SURFACE_TOLERANCE_PX = 0.75
 
 
-def normalise(disparity: Tensor, over: Normalisation = "image") -> Tensor:
-    """Scale disparity (B, H, W) to [0, 1], per image or over the batch; constant maps become 0."""
-    dims = (0, 1, 2) if over == "batch" else (1, 2)
-    low = disparity.amin(dim=dims, keepdim=True)
-    span = disparity.amax(dim=dims, keepdim=True) - low
-    return torch.where(span > 0, (disparity - low) / span, torch.zeros_like(disparity))
+def round_cells(offset_cells: Tensor, rounding: Rounding) -> Tensor:
+    """Turn offsets in cells into what `shift` moves: whole cells (int64), or float `subpixel`.
 
-
-def offsets_px(disparity: Tensor, scale_px: float, rounding: Rounding) -> Tensor:
-    """Turn disparity in [0, 1] into column offsets `disparity * scale_px`.
-
-    The product is rounded in float32 before truncation, as in the published code: in double
-    precision, disparities next to a whole cell would land elsewhere. Whole-cell roundings return
-    int64, `subpixel` float32.
+    `truncate` rounds toward zero, as published.
     """
-    offset = disparity.float() * scale_px
     if rounding == "truncate":
-        return offset.to(torch.int64)
+        return offset_cells.to(torch.int64)
     if rounding == "nearest":
-        return offset.round().to(torch.int64)
-    return offset
+        return offset_cells.round().to(torch.int64)
+    return offset_cells
 
 
 def shift(view: Tensor, offset: Tensor, *, eye: Eye = "right") -> tuple[Tensor, Tensor]:
@@ -106,7 +90,7 @@ def _splat(view: Tensor, offset: Tensor, nearness: Tensor) -> tuple[Tensor, Tens
 def fill_with_background(values: Tensor, valid: Tensor) -> Tensor:
     """Fill holes of near-is-large maps (B, 1, H, W) with the farther of their row neighbours.
 
-    What comes into sight beside an object lies behind it. Rows without any value become 0.
+    What comes into view beside an object lies behind it. Rows without any value become 0.
     """
     from_left, has_left = _carry(values, valid)
     from_right, has_right = _carry(values.flip(-1), valid.flip(-1))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from stereo.method.shift import Eye
+from stereo.options import Eye
 
 INPAINT_RADIUS_PX = 3
 STREAK_ROWS = 3

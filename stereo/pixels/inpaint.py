@@ -1,4 +1,4 @@
-"""Guided denoising: known cells of the right view follow the warped picture at every step.
+"""Inpainting by denoising: known cells of the right view follow the warped picture at every step.
 
 Interpolated noise loses variance, so clean content and noise travel apart: the picture is warped
 with sub-pixel precision and encoded, the left view's noise moves by whole cells and stays what
@@ -13,14 +13,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stereo.method.attention import replay_attention
-from stereo.method.denoise import Denoiser, LeftBranch, left_attention
-from stereo.method.shift import Eye, shift
+from stereo.method.denoise import LeftBranch, denoise
+from stereo.method.run import Run
+from stereo.method.shift import shift
+from stereo.options import Eye, StereoOptions
 
 BESIDE_CELLS = 3
 # In the holes the network knows less than beside them, so its squared error there is larger. On 24
 # Shapes scenes 2 gave better views than 1, in every metric (docs/results.md).
 ERROR_IN_HOLES = 2.0
+
+
+def first_inpainting_step(total: int, options: StereoOptions) -> int:
+    """Return the 0-based step at which inpainting sets out, at least 1.
+
+    Raises:
+        ValueError: when there is no step beside the first.
+    """
+    if total < 2:
+        raise ValueError(f"steps: got {total} to run, expected 2 or more to fill holes in (best)")
+    return min(max(1, round(options.guided_start * total)), total - 1)
 
 
 @dataclass(frozen=True)
@@ -61,55 +73,63 @@ def right_noise(
     return torch.where(landed, moved, fresh.to(moved))
 
 
-def denoise_guided(
-    run: Denoiser,
-    branch: LeftBranch,
+def inpaint(
+    run: Run,
+    branch: LeftBranch | None,
     guide: Guide,
     first: int,
     *,
-    share: bool = True,
+    start: Tensor | None = None,
     renoised: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """Denoise right latents from step `first` on, looking at the left branch.
+    """Denoise right latents from step `first` on, attending to the left branch.
 
     Args:
         run: the denoiser.
-        branch: `latents[i]` are the left latents after step i.
+        branch: `latents[i]` are the left latents after step i; None: no attention edit.
         guide: what is known.
         first: the first step.
-        share: switches the attention edit.
-        renoised: keep the known cells at what is known, at every step.
+        start: latents (n, C, h, w) before it; None takes the guide's.
+        renoised: set the known cells to what is known, at every step.
 
     Returns:
         The right latents (n, C, h, w), and the clean ones that the first step predicted.
     """
-    alphas = run.sampler.ddim_alphas
-    right, foreseen = guide.at(alphas[run.total - 1 - first]), None
-    for index in range(first, run.total):
-        store = left_attention(run, branch, index) if share else None
-        with replay_attention(run.self_attention, store) if store is not None else nullcontext():
-            right, predicted = run.step(right, index, ("right",))
-        foreseen = predicted if foreseen is None else foreseen
-        if renoised:
-            level = run.sampler.ddim_alphas_prev[run.total - 1 - index]
-            right = torch.where(guide.known, guide.at(level), right)
-        run.report("right", index, right, predicted)
-    return right, foreseen
+
+    def keep_known(index: int, right: Tensor) -> Tensor:
+        return torch.where(guide.known, guide.at(run.alpha_after(index)), right)
+
+    def unchanged(index: int, right: Tensor) -> Tensor:
+        return right
+
+    right = guide.at(run.alpha_before(first)) if start is None else start
+    first_prediction = None
+    for step in denoise(
+        run,
+        right,
+        range(first, run.total),
+        ("right",),
+        stage="right",
+        edit=branch.replay(run) if branch is not None else lambda index: nullcontext(),
+        blend=keep_known if renoised else unchanged,
+    ):
+        right = step.latents
+        first_prediction = step.predicted if first_prediction is None else first_prediction
+    return right, first_prediction
 
 
-def trust(foreseen: Tensor, guide: Guide) -> Tensor:
+def trust(predicted: Tensor, guide: Guide) -> Tensor:
     """Return how far what the network puts into the holes is to be trusted, (n, 1, 1, 1) in [0, 1].
 
-    Beside the holes its prediction misses the known picture by its own error alone; in them it
-    differs from the filling by its error and by the filling's. Of two such estimates the mean with
-    the least squared error gives the network 1 - (its error in the holes) / (difference in them),
-    and its error there is taken to be `ERROR_IN_HOLES` times that beside them.
+    Next to a hole we can measure the network's squared error e; inside it we only see its squared
+    difference d from the classical fill. Minimum-variance averaging gives the network the weight
+    1 - `ERROR_IN_HOLES` * e / d.
 
     Args:
-        foreseen: (n, C, h, w) clean latents, predicted with the same noise everywhere.
+        predicted: (n, C, h, w) clean latents, predicted with the same noise everywhere.
         guide: what is known.
     """
-    squared = (foreseen - guide.clean).square().mean(1, keepdim=True)  # (n, 1, h, w)
+    squared = (predicted - guide.clean).square().mean(1, keepdim=True)  # (n, 1, h, w)
     holes = (~guide.known).float()
     around = F.max_pool2d(holes, 2 * BESIDE_CELLS + 1, 1, BESIDE_CELLS) - holes
     error, difference = (

@@ -1,75 +1,76 @@
-"""The right view of the preset `best`: warped at full size, holes from guided denoising."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+"""The right view of the preset `best`: warped at full size, holes filled by inpainting."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
+from stereo.depth.parallax import pixels_to_cells
 from stereo.images import Fit
-from stereo.method.denoise import Denoiser, LeftBranch
-from stereo.method.latents import decode, encode, hole_noise
-from stereo.method.schedule import exact_shift, first_guided_step
+from stereo.method.denoise import LeftBranch
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import Run
 from stereo.options import StereoOptions
+from stereo.pixels.codec import decode, encode
 from stereo.pixels.holes import fill_holes, fuse
-from stereo.pixels.inpaint import Guide, denoise_guided, right_noise, trust
+from stereo.pixels.inpaint import Guide, first_inpainting_step, inpaint, right_noise, trust
 from stereo.pixels.warp import warp_left, warp_right
-
-if TYPE_CHECKING:
-    from ldm.models.diffusion.ddpm import LatentDiffusion
 
 # From [-1, 1] to levels of 255.
 LEVELS = 127.5
 
 
-@dataclass(frozen=True)
-class LeftView:
-    """A finished left view: its picture at its own size, and how it came about in the latents.
+def warp_and_inpaint(
+    model: LatentDiffusion,
+    run: Run,
+    pictures: np.ndarray,
+    disparity_px: np.ndarray,
+    clean: Tensor,
+    branch: LeftBranch,
+    *,
+    options: StereoOptions,
+    noise: Tensor,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Make right views out of finished left ones; for `eye` left the views change their roles.
 
-    Attributes:
-        pictures: n pictures (H, W, 3) uint8.
+    Args:
+        model: Stable Diffusion.
+        run: its schedule and prompts.
+        pictures: left views (n, H, W, 3) uint8, of any size.
         disparity_px: (n, H, W) float32, in pixels of those pictures.
         clean: (n, C, h, w) their latents.
-        branch: the latents after each denoising step.
-    """
+        branch: their latents after each denoising step.
+        options: of the stereo method.
+        noise: (n, C, h, w) fresh unit noise for the holes.
 
-    pictures: np.ndarray
-    disparity_px: np.ndarray
-    clean: Tensor
-    branch: LeftBranch
-
-
-def fused_right(
-    model: "LatentDiffusion",
-    run: Denoiser,
-    left: LeftView,
-    options: StereoOptions,
-    seeds: Sequence[int],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Make the right views (n, H, W, 3) uint8, and their valid masks (n, H, W) bool.
-
-    For the left eye the views change their roles: `left` is the right one, and it is the left
-    one that is made.
+    Returns:
+        Right views (n, H, W, 3) uint8, and what of them was warped, (n, H, W) bool.
     """
     warp = warp_right if options.eye == "right" else warp_left
-    warps = [warp(*view) for view in zip(left.pictures, left.disparity_px, strict=True)]
+    warps = [warp(*view) for view in zip(pictures, disparity_px, strict=True)]
     filled = [fill_holes(*view, eye=options.eye) for view in warps]
     valid = np.stack([valid for _, valid in warps])
-    guide = _guide(model, run, left, filled, valid, options, seeds)
-    first = first_guided_step(run.total, options)
-    latents, foreseen = denoise_guided(
+    first = first_inpainting_step(run.total, options)
+    cells = pixels_to_cells(torch.from_numpy(disparity_px), clean.shape[2:])
+    moved_noise = right_noise(
+        branch.latents[first - 1],
+        clean,
+        run.alpha_before(first),
+        latent_shift(cells, options).right.to(clean.device),
+        noise,
+        eye=options.eye,
+    )
+    guide = _guide(model, filled, valid, moved_noise)
+    latents, predicted = inpaint(
         run,
-        left.branch,
+        branch if options.shared_attention else None,
         guide,
         first,
-        share=options.shared_attention,
         renoised=options.renoised_cells,
     )
     if options.weighed_holes:
-        latents = torch.lerp(guide.clean, latents, trust(foreseen, guide))
+        latents = torch.lerp(guide.clean, latents, trust(predicted, guide))
     change = LEVELS * (decode(model, latents) - decode(model, guide.clean))
     right = [fuse(*view) for view in zip(filled, valid, change, strict=True)]
     return np.stack(right), valid
@@ -82,28 +83,11 @@ def known_cells(valid: np.ndarray, size: tuple[int, int]) -> Tensor:
 
 
 def _guide(
-    model: "LatentDiffusion",
-    run: Denoiser,
-    left: LeftView,
-    filled: list[np.ndarray],
-    valid: np.ndarray,
-    options: StereoOptions,
-    seeds: Sequence[int],
+    model: LatentDiffusion, filled: list[np.ndarray], valid: np.ndarray, noise: Tensor
 ) -> Guide:
-    size = left.clean.shape[2:]
-    factor = model.downsample_factor
+    size, factor = noise.shape[2:], model.downsample_factor
     height, width = valid.shape[1:]
     frame = Fit((0, 0, width, height), (size[1] * factor, size[0] * factor))
     clean = torch.cat([encode(model, frame.image(view)) for view in filled])
     known = torch.cat([known_cells(view, size) for view in valid])
-    plan = exact_shift(torch.from_numpy(left.disparity_px), size, options)
-    first = first_guided_step(run.total, options)
-    noise = right_noise(
-        left.branch.latents[first - 1],
-        left.clean,
-        run.sampler.ddim_alphas[run.total - 1 - first],
-        plan.right.to(left.clean.device),
-        hole_noise(seeds, left.clean),
-        eye=options.eye,
-    )
-    return Guide(clean, known.to(left.clean.device), noise)
+    return Guide(clean, known.to(noise.device), noise)

@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stereo.method.shift import fill_with_background
+from stereo.options import Eye
+
 OVERSAMPLING = 2
 # Neighbours whose disparities differ by more belong to different surfaces.
 JUMP_PX = 1.5
@@ -72,6 +75,17 @@ def right_disparity(disparity_px: np.ndarray) -> np.ndarray:
 def left_disparity(disparity_px: np.ndarray) -> np.ndarray:
     """Return the left view's own disparity (H, W) float32 from the right one's; NaN in holes."""
     return right_disparity(np.ascontiguousarray(disparity_px[:, ::-1]))[:, ::-1].copy()
+
+
+def own_disparity(disparity_px: np.ndarray, *, of: Eye) -> np.ndarray:
+    """Return the view's own disparity (H, W) from the other one's, its holes as background.
+
+    `of` is the view that comes out, `left` or `right`.
+    """
+    own = right_disparity(disparity_px) if of == "right" else left_disparity(disparity_px)
+    valid = torch.from_numpy(np.isfinite(own))[None, None]
+    values = torch.from_numpy(np.nan_to_num(own, nan=0.0))[None, None]
+    return fill_with_background(values, valid)[0, 0].numpy()
 
 
 def seen_from_right(disparity_px: np.ndarray, *, tolerance_px: float = 1.0) -> np.ndarray:

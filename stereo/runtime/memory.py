@@ -10,10 +10,11 @@ from torch import Tensor
 
 if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
-    from stereo.method.attention import Attention
     from stereo.options import SamplingOptions
 
 MEMORY_FILE = Path("/proc/meminfo")
+# Of each layer of a view, what it was given and made of it: (tokens, key, value) or part of it.
+Attention = dict[str, tuple[Tensor, ...]]
 WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 GIB = 2**30
 # Left free when a view's attention is kept: the autoencoder and depth network need it, and on a CPU
@@ -81,7 +82,7 @@ def _help(device: torch.device, sampling: "SamplingOptions", flag: str) -> list[
     return [*fewer, "--precision fp16", "--offload", smaller]
 
 
-def keep(store: "Attention") -> "Attention":
+def keep(store: Attention) -> Attention:
     """Return the part of one step's attention that a right view needs, as far as there is room.
 
     Keys and values where they fit; else the tokens, of half the size, out of which they are made

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import torch
-
 from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
+from stereo.runtime.device import choose_device, choose_precision
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 Task = Literal["text", "depth", "image"]
 
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 PUBLISHED = {
     "text": ("v2-1_768-ema-pruned", "v2-1_512-ema-pruned"),
     "depth": ("512-depth-ema",),
@@ -29,62 +27,6 @@ EMBEDDED_DEPTH = "shapes-dpt"
 EXACT_PARTS = ("first_stage_model.", "depth_model.")
 
 log = logging.getLogger(__name__)
-
-
-def choose_device(name: str | None = None) -> torch.device:
-    """Return the named device, or CUDA where there is one, else the CPU."""
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(
-            f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'"
-        ) from error
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if not count:
-            raise ValueError(
-                f"device: got {name!r}, but this machine has no CUDA device; use 'cpu'"
-            )
-        if (device.index or 0) >= count:
-            raise ValueError(f"device: got {name!r}, but there are only {count} CUDA devices")
-    elif device.type == "mps":
-        if not torch.backends.mps.is_available():
-            raise ValueError(f"device: got {name!r}, which this machine has not; use 'cpu'")
-    elif device.type != "cpu":
-        raise ValueError(f"device: got {name!r}, expected 'cpu', 'cuda', 'cuda:N' or 'mps'")
-    return device
-
-
-def choose_precision(name: str | None, device: torch.device) -> torch.dtype:
-    """Return the dtype of a precision's name; None means fp16 on CUDA and fp32 elsewhere."""
-    if name is None:
-        return torch.float16 if device.type == "cuda" else torch.float32
-    if name not in PRECISIONS:
-        raise ValueError(f"precision: got {name!r}, expected one of {', '.join(PRECISIONS)}")
-    if name not in precisions_of(device):
-        has = ", ".join(precisions_of(device))
-        raise ValueError(f"precision: got {name!r}, but {device} has no {name}, only {has}")
-    return PRECISIONS[name]
-
-
-def precisions_of(device: torch.device) -> list[str]:
-    """Name the precisions that a device computes in, not merely stores.
-
-    A CPU without the units for one would run it, but many times slower than fp32.
-    """
-    if device.type == "cuda":
-        half = {"fp16": True, "bf16": torch.cuda.is_bf16_supported()}
-    elif device.type == "cpu":
-        kernels = torch.ops.mkldnn
-        half = {
-            "fp16": kernels._is_mkldnn_fp16_supported(),
-            "bf16": kernels._is_mkldnn_bf16_supported(),
-        }
-    else:
-        half = {"fp16": True}
-    return ["fp32", *(name for name, supported in half.items() if supported)]
 
 
 def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
@@ -130,7 +72,6 @@ def load_model(
         OSError: for one that cannot be read.
     """
     from ldm.checkpoint import load_model as load_checkpoint
-    from stereo.runtime.guidance import EMBEDDED_GUIDANCE
     from stereo.runtime.speed import suit_device
 
     if task not in PUBLISHED:
@@ -143,8 +84,6 @@ def load_model(
             path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
         )
     _check_task(model, task, path)
-    if path.resolve() == embedded_checkpoint(task).resolve():
-        model.guidance_scale = EMBEDDED_GUIDANCE
     suit_device(model, place)
     model.to(place).requires_grad_(False)
     return model.eval()

@@ -39,10 +39,6 @@ class Packing:
             and self._storage.cdata == weight.untyped_storage()._cdata
         )
 
-    def serves(self, x: Tensor, weight: Tensor) -> bool:
-        """Return whether a layer of this weight may use it for x, which is not for gradients."""
-        return not torch.is_grad_enabled() and x.dtype == self._dtype and self.is_of(weight)
-
     def __deepcopy__(self, memo: dict[int, Any]) -> "Packing":
         """Return itself: a copied layer has a weight of its own, which it computes with."""
         return self
@@ -60,10 +56,11 @@ class PackedConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name of nn.Conv2d)
         """Map (B, C, h, w) as `nn.Conv2d` does."""
         x = input.contiguous(memory_format=torch.channels_last)
-        if self.packing is None or not self.packing.serves(x, self.weight):
+        weight = packed_weight(self, x)
+        if weight is None:
             return super().forward(x)
         return torch.ops.mkldnn._convolution_pointwise.default(
-            x, self.packing.weight, self.bias, *_shape(self), "none", [], ""
+            x, weight, self.bias, *_shape(self), "none", [], ""
         )
 
 
@@ -74,12 +71,10 @@ class PackedLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 (the name of nn.Linear)
         """Map (..., in_features) as `nn.Linear` does; rows (B, in_features) are too few to gain."""
-        few = input.ndim < 3
-        if few or self.packing is None or not self.packing.serves(input, self.weight):
+        weight = packed_weight(self, input) if input.ndim > 2 else None
+        if weight is None:
             return super().forward(input)
-        return torch.ops.mkldnn._linear_pointwise.default(
-            input, self.packing.weight, self.bias, "none", [], ""
-        )
+        return torch.ops.mkldnn._linear_pointwise.default(input, weight, self.bias, "none", [], "")
 
 
 class PackedUpsample(Upsample):
@@ -89,11 +84,12 @@ class PackedUpsample(Upsample):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, 2H, 2W), as `Upsample` does."""
-        if self.packing is None or not self.packing.serves(x, self.conv.weight):
+        weight = packed_weight(self, x)
+        if weight is None:
             return super().forward(x)
         return torch.ops.mkldnn._convolution_transpose_pointwise.default(
             x.contiguous(memory_format=torch.channels_last),
-            self.packing.weight,
+            weight,
             self.conv.bias,
             **DOUBLING,
             attr="none",
@@ -116,7 +112,8 @@ PACKED = {nn.Conv2d: PackedConv2d, nn.Linear: PackedLinear, Upsample: PackedUpsa
 def pack(network: nn.Module) -> None:
     """Let the layers of a network on the CPU that are named in `PACKED` run on packed weights.
 
-    Parameters stay what they are. Does nothing where this PyTorch cannot.
+    They are packed at the first call. Parameters stay what they are. Does nothing where this
+    PyTorch cannot.
     """
     if not torch.backends.mkldnn.is_available() or not hasattr(
         torch.ops.mkldnn, "_linear_pointwise"
@@ -126,16 +123,21 @@ def pack(network: nn.Module) -> None:
     for layer in network.modules():
         # Not of a subclass, which may compute something else; not what is packed with its parent.
         if type(layer) in PACKED and layer not in whole and _can_be_packed(layer):
-            layer.packing = _pack(layer)
+            layer.packing = None
             layer.__class__ = PACKED[type(layer)]
 
 
-def repack(network: nn.Module) -> None:
-    """Pack anew what was packed from weights that have changed since, as by another precision."""
-    for layer in network.modules():
-        if isinstance(layer, tuple(PACKED.values())) and _can_be_packed(layer):
-            if layer.packing is None or not layer.packing.is_of(_computing(layer).weight):
-                layer.packing = _pack(layer)
+def packed_weight(layer: nn.Module, x: Tensor) -> Tensor | None:
+    """Return a layer's weight packed, anew where it has changed; None where x wants a plain one.
+
+    Gradients and inputs of another type do.
+    """
+    source = _computing(layer).weight
+    if torch.is_grad_enabled() or x.dtype != source.dtype or not _can_be_packed(layer):
+        return None
+    if layer.packing is None or not layer.packing.is_of(source):
+        layer.packing = _pack(layer)
+    return layer.packing.weight
 
 
 def is_packed(network: nn.Module) -> bool:

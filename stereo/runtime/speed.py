@@ -2,18 +2,17 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
-from stereo.runtime.heap import hold_freed_memory
+from stereo.runtime.offload import offload
 from stereo.runtime.prepacked import is_packed, pack
-from stereo.runtime.step_cache import Unchanging
+from stereo.runtime.step_cache import StepCache
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -48,16 +47,15 @@ def prepare(
 
 
 def suit_device(model: "LatentDiffusion", device: torch.device) -> None:
-    """Lay weights out as `device` is fastest with, and hold a CPU's memory.
+    """Lay weights out as `device` is fastest with.
 
     On a GPU the UNet's convolutions are channels-last in half precision, as tensor cores work on
-    that layout. On a CPU the UNet and the autoencoder are packed (docs/benchmarks.md).
+    that layout. On a CPU the UNet and the autoencoder are prepacked (docs/benchmarks.md).
     """
     unet = model.model.diffusion_model
     if device.type == "cpu":
         pack(unet)
         pack(model.first_stage_model)
-        hold_freed_memory()
     elif model.dtype in HALF:
         unet.to(memory_format=torch.channels_last)
 
@@ -131,72 +129,9 @@ def _warm_up(model: "LatentDiffusion", sampling: "SamplingOptions") -> None:
     side_px = model.image_size * factor
     size = ((sampling.height_px or side_px) // factor, (sampling.width_px or side_px) // factor)
     texts = 1 if sampling.guidance_scale == 1 else 2
-    latents = torch.zeros(sampling.samples, unet.in_channels, *size, device=model.device)
-    steps = torch.zeros(len(latents), dtype=torch.long, device=model.device)
-    context = torch.zeros(texts * len(latents), TEXT_TOKENS, unet.context_dim, device=model.device)
-    with Unchanging(unet, (0,), model.device).at(0, views=1):
+    rows = texts * sampling.samples
+    latents = torch.zeros(rows, unet.in_channels, *size, device=model.device)
+    steps = torch.zeros(rows, dtype=torch.long, device=model.device)
+    context = torch.zeros(rows, TEXT_TOKENS, unet.context_dim, device=model.device)
+    with StepCache(unet, (0,), model.device).at(0, views=1):
         unet(latents, steps, context)
-
-
-def offload(model: "LatentDiffusion", depth_model: "DPTDepthModel | None" = None) -> bool:
-    """Keep the networks in the CPU's memory and move each to the GPU when it is called.
-
-    The last one used stays there until another is called. Says so and does nothing where the
-    model runs on the CPU; returns whether anything was done.
-    """
-    device = model.device
-    if device.type == "cpu":
-        log.info("offload: does nothing, as the networks run on the CPU")
-        return False
-    shelf = Shelf(device)
-    autoencoder = model.first_stage_model
-    # Its two ways in, as nothing calls the autoencoder itself.
-    ways_in = (autoencoder.encoder, autoencoder.post_quant_conv)
-    shelf.manage(autoencoder, entrances=ways_in)
-    shelf.manage(model.model, entrances=(model.model.diffusion_model,))
-    shelf.manage(model.cond_stage_model)
-    for depth in (depth_model, getattr(model, "depth_model", None)):
-        if depth is not None:
-            shelf.manage(depth, entrances=(depth, *_inner_networks(depth)))
-    torch.cuda.empty_cache()
-    return True
-
-
-def _inner_networks(depth: nn.Module) -> Iterator[nn.Module]:
-    """Yield the network inside a depth stage, which is also called without it."""
-    inner = getattr(depth, "model", None)
-    if isinstance(inner, nn.Module):
-        yield inner
-
-
-class Shelf:
-    """Networks of which at most one lies on the device.
-
-    A shelved network's weights lie on the CPU between calls, so what is put into it may, too:
-    arguments are moved along.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._taken: nn.Module | None = None
-
-    def manage(self, module: nn.Module, *, entrances: tuple[nn.Module, ...] = ()) -> None:
-        """Shelve a network; a call of it, or of an entrance, takes it to the device."""
-        module.to("cpu")
-        for entrance in entrances or (module,):
-            entrance.register_forward_pre_hook(self._taking(module))
-
-    def _taking(self, module: nn.Module) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...]]:
-        def hook(called: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
-            self._take(module)
-            return tuple(a.to(self._device) if isinstance(a, Tensor) else a for a in args)
-
-        return hook
-
-    def _take(self, module: nn.Module) -> None:
-        if module is self._taken:
-            return
-        if self._taken is not None:
-            self._taken.to("cpu")
-        module.to(self._device)
-        self._taken = module

@@ -1,13 +1,12 @@
-"""What a network makes of timesteps and prompts, which no latent changes: computed once a run.
+"""Caches time embeddings and prompt keys/values, which do not depend on the latents.
 
-At every step each residual block adds something that depends on the timestep alone, and each
-cross-attention layer looks at the same keys and values of the prompt. Here the first are made for
-all timesteps together, the second at the first call that needs them, and a step's calls take them
-from there. The result is the same.
+Each residual block adds a projection of the time embedding, and each cross-attention layer attends
+to the same keys and values of the prompt at every step. The first are computed for all timesteps
+together, the second at the first call that needs them. The result is the same.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -16,13 +15,13 @@ from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.modules.attention import BasicTransformerBlock, CrossAttention
 from ldm.modules.diffusionmodules.openaimodel import UNetModel
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
-from stereo.method.swap import Method, modules_of, swap
+from ldm.modules.swap import Method, modules_of, swap
 
 KeysValues = tuple[Tensor, Tensor]
 
 
-class Unchanging:
-    """What one network makes of a schedule's timesteps and of a run's prompts.
+class StepCache:
+    """The time embeddings of a schedule and the keys and values of a run's prompts.
 
     Holds as long as the network's weights stay what they are.
     """
@@ -33,20 +32,20 @@ class Unchanging:
         self._time_layers = {
             name: block.emb_layers for name, block in modules_of(unet, ResBlock).items()
         }
-        self._text_layers = {
+        self._prompt_layers = {
             name: block.attn2 for name, block in modules_of(unet, BasicTransformerBlock).items()
         }
         self._shifts = _time_shifts(unet, self._time_layers, timesteps, device)
-        self._texts: dict[int, dict[str, KeysValues]] = {}
+        self._prompts: dict[int, dict[str, KeysValues]] = {}
 
     @contextmanager
-    def at(self, index: int, *, views: int | None) -> Iterator[None]:
-        """Let calls of the network, all of their rows at one timestep, take what is known.
+    def at(self, index: int, views: int | None) -> Iterator[None]:
+        """Let calls of the network, all of whose rows are at one timestep, use the cache.
 
         Args:
             index: of the timestep, among those given.
-            views: how often each prompt stands in the batch: calls with the same number are taken
-                to have the same prompts. None where the step has prompts of its own.
+            views: how often each prompt stands in the batch; calls with the same number have the
+                same prompts. None where the step has prompts of its own.
         """
 
         def shift(name: str, layer: nn.Module) -> Method:
@@ -56,39 +55,31 @@ class Unchanging:
             swapped.enter_context(swap({"": self._unet}, "embed_time", _nothing))
             swapped.enter_context(swap(self._time_layers, "forward", shift))
             if views is not None:
-                known = self._texts.setdefault(views, {})
-                swapped.enter_context(swap(self._text_layers, "keys_values", _remembering(known)))
+                prompts = self._prompts.setdefault(views, {})
+                swapped.enter_context(
+                    swap(self._prompt_layers, "keys_values", _remembering(prompts))
+                )
             yield
 
 
-class Forgetful:
-    """In place of `Unchanging` where every call is to be evaluated whole."""
-
-    def at(self, index: int, *, views: int | None) -> AbstractContextManager[None]:
-        """Let calls of the network be what they are."""
-        return nullcontext()
-
-
-def unchanging(sampler: DDIMSampler, *, wasteful: bool = False) -> Unchanging | Forgetful:
-    """Return the tables of a sampler's schedule, indexed as its steps are; `wasteful`, none."""
-    if wasteful:
-        return Forgetful()
+def step_cache(sampler: DDIMSampler) -> Callable[[int, int | None], AbstractContextManager[None]]:
+    """Return the cache of a sampler's schedule, entered with a step's index and number of views."""
     model = sampler.model
-    return Unchanging(model.model.diffusion_model, sampler.ddim_timesteps, model.device)
+    return StepCache(model.model.diffusion_model, sampler.ddim_timesteps, model.device).at
 
 
 def _nothing(name: str, unet: UNetModel) -> Method:
     return lambda timesteps: None
 
 
-def _remembering(known: dict[str, KeysValues]) -> Method:
+def _remembering(prompts: dict[str, KeysValues]) -> Method:
     def edited(name: str, layer: CrossAttention) -> Method:
         project = layer.keys_values
 
         def keys_values(context: Tensor) -> KeysValues:
-            if name not in known:
-                known[name] = project(context)
-            return known[name]
+            if name not in prompts:
+                prompts[name] = project(context)
+            return prompts[name]
 
         return keys_values
 

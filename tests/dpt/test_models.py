@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dpt.models import DPTDepthModel, load_depth_model
-from dpt.vit import StandardisedConv2d
 from tests.conftest import GOLDEN
 from tests.golden import weights
 
@@ -251,14 +250,6 @@ def test_options_of_the_head(small):
 def test_unknown_options_are_named(wrong):
     with torch.device("meta"), pytest.raises(ValueError, match=list(wrong)[-1]):
         DPTDepthModel(**wrong)
-
-
-def test_standardised_weights_have_zero_mean_and_unit_deviation():
-    convolution = StandardisedConv2d(8, 6, 3, stride=2)
-    weight = convolution.standardised_weight().flatten(1)
-    torch.testing.assert_close(weight.mean(1), torch.zeros(6), atol=1e-6, rtol=0)
-    torch.testing.assert_close(weight.std(1, correction=0), torch.ones(6), atol=1e-3, rtol=0)
-    assert convolution(torch.zeros(1, 8, 7, 10)).shape == (1, 6, 4, 5)
 
 
 def test_every_trained_parameter_gets_a_gradient():

@@ -1,11 +1,13 @@
 """instantiate_from_config: what may be named, and how it says no."""
 
+import inspect
+
 import pytest
 import torch
 from omegaconf import OmegaConf
 
 from ldm.models.autoencoder import IdentityFirstStage
-from ldm.util import instantiate_from_config, require
+from ldm.util import instantiate_from_config, published_keys, require
 
 LINEAR = {"target": "torch.nn.Linear", "params": {"in_features": 3, "out_features": 2}}
 
@@ -66,3 +68,16 @@ def test_require_names_the_option_the_value_and_the_expectation() -> None:
     require("dims", 2, 2)
     with pytest.raises(ValueError, match="dims: got 3, expected 2"):
         require("dims", 3, 2)
+
+
+def test_published_keys_are_taken_and_not_shown() -> None:
+    @published_keys("verbose", mode="fast")
+    def double(value: int) -> int:
+        return 2 * value
+
+    assert double(3, verbose=True, mode="fast") == 6
+    assert list(inspect.signature(double).parameters) == ["value"]
+    with pytest.raises(ValueError, match="mode: got 'slow', expected 'fast'"):
+        double(3, mode="slow")
+    with pytest.raises(TypeError, match="'other'"):
+        double(3, other=1)

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from stereo.cli.command import LOGGERS, run
+from stereo.comfort.options import ComfortOptions
 from stereo.pair import StereoPair
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,7 @@ class Workflows:
     only_for: int | None = None
     loaded: dict[str, Any] = field(default_factory=dict)
     together: list[int] = field(default_factory=list)
+    comfort: ComfortOptions | None = None
 
     def __call__(self, name: str, named: dict[str, Any], image: np.ndarray | None) -> list:
         self.calls.append({"workflow": name, "image": image, **named})
@@ -115,6 +117,11 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
         fake.loaded["depth"] = path
         return model
 
+    def finish(pair: StereoPair, comfort: ComfortOptions) -> StereoPair:
+        fake.comfort = comfort
+        return pair
+
+    monkeypatch.setattr("stereo.cli.job.with_comfort", finish)
     monkeypatch.setattr("stereo.runtime.models.load_model", load)
     monkeypatch.setattr("stereo.runtime.models.load_depth_model", load_depth)
     monkeypatch.setattr(

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from ldm.files import file_digest
-from stereo.cli.batch import fingerprint, item_seed
+from stereo.cli.finished import fingerprint, item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 Runner = Callable[..., Outcome]

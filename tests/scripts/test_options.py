@@ -4,16 +4,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from stereo.cli import comfort_options as cli_comfort
 from stereo.cli import options as cli_options
-from stereo.cli import types as cli_types
-from stereo.cli.batch import item_seed
+from stereo.cli.finished import item_seed
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
@@ -53,15 +51,9 @@ def test_scripts_stay_short(name: str) -> None:
 
 
 def test_choices_are_those_of_the_package() -> None:
-    from stereo import options
-    from stereo.comfort.limits import Rule
-    from stereo.runtime.models import PRECISIONS
+    from stereo.runtime.device import PRECISIONS
 
-    assert set(cli_options.PRESETS) == set(options.PRESETS)
     assert set(cli_options.PRECISIONS.values()) == set(PRECISIONS)
-    assert options.SIZE_MULTIPLE_PX == cli_types.SIZE_MULTIPLE_PX
-    assert options.MAX_SIDE_PX == cli_types.MAX_SIDE_PX
-    assert get_args(Rule) == cli_comfort.RULES
 
 
 def test_published_d2si_flags_arrive(
@@ -155,8 +147,8 @@ def test_best_preset_with_pixels(
     )  # fmt: skip
     assert done.code == 0, done.err
     stereo = workflows.calls[0]["options"]
-    assert stereo.pixels.holes and stereo.metric_disparity and stereo.convergence == 0.25
-    assert stereo.method.inversion == "null-text"
+    assert stereo.fusion and stereo.metric_disparity and stereo.convergence == 0.25
+    assert stereo.inversion == "null-text"
     assert (stereo.guided_start, stereo.weighed_holes, stereo.edge_dilation_percent) == (
         0.3, False, 2,
     )  # fmt: skip
@@ -248,9 +240,9 @@ def test_folder_of_maps_goes_with_a_folder_of_pictures(
     ("flags", "changes"),
     [
         (("--max_disparity_px", "12"), {"max_disparity_px": 12}),
-        (("--comfort",), {"comfort": "degree"}),
+        (("--comfort", "--preset", "best"), {"comfort": "degree"}),
         (
-            ("--comfort", "zone", "--convergence", "auto"),
+            ("--comfort", "zone", "--convergence", "auto", "--preset", "best"),
             {"comfort": "zone", "convergence": "auto"},
         ),
         (("--eye", "left"), {"eye": "left", "shift_both": False}),
@@ -268,8 +260,8 @@ def test_comfort_options_arrive(
 ) -> None:
     done = run_script("txt2stereoimg.py", *flags)
     assert done.code == 0, done.err
-    stereo = workflows.calls[0]["options"]
-    assert {name: getattr(stereo, name) for name in changes} == changes
+    arrived = {**asdict(workflows.comfort), **asdict(workflows.calls[0]["options"])}
+    assert {name: arrived[name] for name in changes} == changes
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from ldm.models.diffusion.ddim import DDIMSampler
 from stereo import pipelines
-from stereo.method.denoise import Denoiser
-from stereo.method.latents import encode, seeded_noise
-from stereo.method.schedule import LatentShift
+from stereo.method.latent_shift import LatentShift
+from stereo.noise import seeded_noise
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import depth_to_stereo
+from stereo.pixels.codec import encode
 
 SQUARE = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
@@ -29,10 +30,13 @@ def test_less_than_the_whole_schedule_sets_out_from_the_picture(
 ):
     """30 steps do not divide 1000: their schedule has 31, and 0.97 of it are 30."""
     begun = []
-    renoise = Denoiser.renoise
-    monkeypatch.setattr(
-        Denoiser, "renoise", lambda run, *given: begun.append(run.total) or renoise(run, *given)
-    )
+    renoise = DDIMSampler.stochastic_encode
+
+    def watch(sampler, clean, index, **how):
+        begun.append(index)
+        return renoise(sampler, clean, index, **how)
+
+    monkeypatch.setattr(DDIMSampler, "stochastic_encode", watch)
     sampling = SamplingOptions(steps=steps, strength=strength, guidance_scale=1)
     depth_to_stereo(tiny_depth_conditioned, SQUARE, "x", sampling=sampling, disparity=planes(1))
     assert bool(begun) == noisy
@@ -67,9 +71,9 @@ def test_pixels_of_a_picture_are_those_of_the_given_one(tiny_depth_conditioned, 
     """It is 128 px wide, and what is made of it 64: 16 px become 8, and 1 latent cell of 8 px."""
     moved: list[LatentShift] = []
 
-    def watch(near, size, plan, options):
+    def watch(relative, plan, options):
         moved.append(plan)
-        return conditions(near, size, plan, options)
+        return conditions(relative, plan, options)
 
     conditions = pipelines.depth_conditions
     monkeypatch.setattr(pipelines, "depth_conditions", watch)

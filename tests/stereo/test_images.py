@@ -1,5 +1,7 @@
 """Images of every mode come out as upright RGB, and what is no image ends in one line."""
 
+import logging
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -12,10 +14,14 @@ from PIL import Image
 
 from stereo.images import (
     MAX_ASPECT,
-    MAX_PIXELS,
+    MAX_MEGAPIXELS,
     covering_fit,
+    decoders,
     list_images,
+    matches,
     multiple_fit,
+    open_image,
+    picture_suffixes,
     read_image,
     square_fit,
 )
@@ -148,7 +154,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
         path.write_bytes(whole[:8] + png_chunk(b"IHDR", header) + whole[33:])
     elif kind == "large":
-        header = struct.pack(">IIBBBBB", 10000, MAX_PIXELS // 10000 + 1, 8, 2, 0, 0, 0)
+        header = struct.pack(">IIBBBBB", 10000, int(MAX_MEGAPIXELS * 100) + 1, 8, 2, 0, 0, 0)
         path.write_bytes(whole[:8] + png_chunk(b"IHDR", header) + whole[33:])
     elif kind == "float":
         path = saved(Image.fromarray(np.ones((2, 2), np.float32)), folder / "a.tif")
@@ -185,6 +191,78 @@ def test_no_bytes_raise_anything_but_value_error(tmp_path_factory, body, magic):
         assert read_image(path).ndim == 3
     except ValueError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "avif", "jpg"])
+@pytest.mark.parametrize(
+    ("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (0, 1)), (8, (1, 0))]
+)
+def test_phones_pictures_are_turned_upright(tmp_path, suffix, orientation, corner):
+    white_corner = np.zeros((64, 96, 3), np.uint8)
+    white_corner[:32, :48] = 255
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    decoders()
+    path = saved(Image.fromarray(white_corner), tmp_path / f"a.{suffix}", exif=exif, quality=95)
+    found = read_image(path)
+    assert found.shape == ((64, 96, 3) if orientation in (1, 3) else (96, 64, 3))
+    quarters = [np.array_split(half, 2, axis=1) for half in np.array_split(found, 2, axis=0)]
+    assert [(r, c) for r in (0, 1) for c in (0, 1) if quarters[r][c].mean() > 128] == [corner]
+
+
+def test_heif_that_turns_itself_is_not_turned_twice(tmp_path):
+    """As on phones: the file's own box turns it, and EXIF says the same once more."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    decoders()
+    path = saved(Image.new("RGB", (96, 64)), tmp_path / "a.heic", exif=exif)
+    path.write_bytes(path.read_bytes() + b"\x00\x00\x00\x09irot\x00")
+    assert read_image(path).shape == (64, 96, 3)
+
+
+def test_the_largest_picture_is_chosen(tmp_path):
+    path = saved(Image.new("RGB", (200, 100)), tmp_path / "a.png")
+    assert read_image(path, max_megapixels=0.02).shape == (100, 200, 3)
+    with pytest.raises(
+        ValueError, match=r"a.png .*200 x 100 .* 0.019 megapixels \(max_megapixels\)"
+    ):
+        read_image(path, max_megapixels=0.019)
+
+
+def test_a_camera_s_picture_beyond_pillow_s_own_limit(tmp_path):
+    path = saved(Image.new("1", (15_000, 13_000)), tmp_path / "a.png")
+    assert open_image(path).size == (15_000, 13_000)
+
+
+def test_one_list_of_endings_for_all_that_can_be_decoded(tmp_path, caplog):
+    names = ["a.jfif", "b.AVIF", "c.mpo", "d.jpe", "e.HEIC", "f.png", "g.jp2", "h.webp"]
+    for name in [*names, "notes.txt", "clip.mov", "x.pdf", "m.pfm"]:
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.INFO, "stereo"):
+        assert [path.name for path in list_images(tmp_path)] == names
+    assert caplog.messages == ["left out, no pictures by name: clip.mov, m.pfm, notes.txt, x.pdf"]
+    assert {".tif", ".tiff", ".bmp", ".gif", ".ppm"} <= picture_suffixes()
+
+
+def test_folders_with_brackets_in_patterns(tmp_path):
+    folder = tmp_path / "a[1] b"
+    folder.mkdir()
+    for name in ("x1.png", "x2.png", "y.png"):
+        (folder / name).touch()
+    assert [path.name for path in list_images(folder / "x*.png")] == ["x1.png", "x2.png"]
+    assert [path.name for path in matches(tmp_path / "a[[]1]*" / "[xy]*.png")] == [
+        "x1.png",
+        "x2.png",
+        "y.png",
+    ]
+
+
+def test_pipes_and_devices_are_no_pictures(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ValueError, match="pipe.png is a device or a pipe"):
+        read_image(tmp_path / "pipe.png")
+    with pytest.raises(FileNotFoundError):
+        list_images(tmp_path)
 
 
 def test_files_folders_and_patterns_are_listed(tmp_path):

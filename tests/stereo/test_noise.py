@@ -7,13 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.method.latents import hole_noise, seeded_noise, step_noise
-from stereo.method.seeds import derived_seed
+from stereo.noise import SampleNoise, derived_seed
 from stereo.options import SamplingOptions, preset
 from stereo.pipelines import text_to_stereo
 
 SHAPE = (4, 16, 16)
-LIKE = torch.zeros(2, *SHAPE)
 SEEDS = st.integers(0, 2**32 - 2)
 
 
@@ -24,13 +22,9 @@ def correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 @settings(max_examples=30, deadline=None)
 @given(SEEDS)
 def test_no_use_takes_the_noise_of_another(seed):
-    seeds = [seed, seed + 1]
-    drawn = [
-        seeded_noise(seeds, SHAPE),
-        hole_noise(seeds, LIKE),
-        *(step_noise(seeds, step, LIKE) for step in range(3)),
-    ]
-    samples = [noise[k] for noise in drawn for k in range(2)]
+    noise = SampleNoise([seed, seed + 1], SHAPE)
+    drawn = [noise.start(), noise.holes(), *(noise.step(index, 1) for index in range(3))]
+    samples = [draw[k] for draw in drawn for k in range(2)]
     pairs = torch.corrcoef(torch.stack([sample.flatten() for sample in samples]))
     # 1024 draws: independent ones reach 0.2 in 1 of 10^10 pairs.
     assert (pairs - torch.eye(len(pairs))).abs().max() < 0.2
@@ -57,14 +51,13 @@ def test_a_sample_is_what_it_is_alone(tiny_model, tiny_dpt, eta):
 
 def test_holes_are_not_filled_with_what_the_left_view_began_from(tiny_model, tiny_dpt, monkeypatch):
     """Where noise goes into holes it is new: the left view's own would be its content again."""
-    drawn = {}
+    drawn, holes = {}, SampleNoise.holes
 
-    def remember(seeds, like):
-        drawn["holes"] = hole_noise(seeds, like)
+    def remember(noise):
+        drawn.update(holes=holes(noise), start=noise.start())
         return drawn["holes"]
 
-    monkeypatch.setattr("stereo.stages.hole_noise", remember)
+    monkeypatch.setattr(SampleNoise, "holes", remember)
     sampling = SamplingOptions(steps=5, guidance_scale=1, seed=9, height_px=64, width_px=64)
     text_to_stereo(tiny_model, tiny_dpt, "x", options=preset("paper"), sampling=sampling)
-    start = seeded_noise([9], tuple(drawn["holes"].shape[1:]))
-    assert abs(correlation(drawn["holes"], start)) < 0.3
+    assert abs(correlation(drawn["holes"], drawn["start"])) < 0.3

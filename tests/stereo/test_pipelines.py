@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stereo.frame import fit_to_model
-from stereo.method.inversion import NullTextOptions
-from stereo.method.latents import decode, encode, tensor_to_images
-from stereo.options import SamplingOptions, preset
+from stereo.options import NullTextOptions, SamplingOptions, preset
 from stereo.pair import StereoPair
 from stereo.pipelines import (
     depth_to_stereo,
@@ -17,6 +14,7 @@ from stereo.pipelines import (
     images_to_stereo,
     text_to_stereo,
 )
+from stereo.pixels.codec import decode, encode, fit_to_model, tensor_to_images
 from stereo.runtime.models import load_model
 from tests.stereo.calls import calls_of, evaluations
 

@@ -7,11 +7,11 @@ from torch import nn
 
 from stereo import pipelines
 from stereo.depth.disparity import predict_disparity
-from stereo.method.inversion import NullTextOptions
-from stereo.method.schedule import latent_shift
-from stereo.options import SamplingOptions, preset
+from stereo.depth.parallax import relative_cells
+from stereo.method.conditioning import embed_prompts
+from stereo.method.latent_shift import latent_shift
+from stereo.options import NullTextOptions, SamplingOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
-from stereo.stages import prompts
 
 FEW = SamplingOptions(steps=5, guidance_scale=1)
 NULL_TEXT = NullTextOptions(inner_steps=1)
@@ -63,9 +63,9 @@ def test_the_depth_conditioned_network_is_told_near_as_1(tiny_depth_conditioned,
 
     def watch(model, prompt, negative_prompt, sampling, depth):
         told.update(depth)
-        return prompts(model, prompt, negative_prompt, sampling, depth)
+        return embed_prompts(model, prompt, negative_prompt, sampling, depth)
 
-    monkeypatch.setattr(pipelines, "prompts", watch)
+    monkeypatch.setattr(pipelines, "embed_prompts", watch)
     near = np.tile(np.linspace(0, 1, 64, dtype=np.float32), (64, 1))
     (pair,) = depth_to_stereo(
         tiny_depth_conditioned, PHOTO, "x", options=preset(name), sampling=FEW, disparity=near
@@ -76,7 +76,7 @@ def test_the_depth_conditioned_network_is_told_near_as_1(tiny_depth_conditioned,
 
 
 def test_the_prompt_leads_and_the_negative_one_repels(tiny_model):
-    told = prompts(tiny_model, "a", "", SamplingOptions(samples=2, guidance_scale=3))
+    told = embed_prompts(tiny_model, "a", "", SamplingOptions(samples=2, guidance_scale=3))
     wanted, unwanted = tiny_model.get_learned_conditioning(["a", ""])
     assert not torch.equal(wanted, unwanted)
     for k in range(2):
@@ -90,11 +90,10 @@ def test_a_moved_left_view_takes_its_map_along():
     near = torch.zeros(1, 16, 32)
     near[:, 4:8, 10:14] = 1
     options = preset("paper", shift_both=True, scale_percent=12.5)  # 4 cells between the views
-    plan = latent_shift(near, (16, 32), options)
+    plan = latent_shift(relative_cells(near, (16, 32), options), options)
     expected = torch.zeros_like(near)
     expected[:, 4:8, 12:16] = -4
     assert torch.equal(plan.refresh.float(), expected)
-    published = latent_shift(
-        near, (16, 32), preset("original", shift_both=True, scale_percent=12.5)
-    )
+    original = preset("original", shift_both=True, scale_percent=12.5)
+    published = latent_shift(relative_cells(near, (16, 32), original), original)
     assert torch.equal(published.refresh, published.right)

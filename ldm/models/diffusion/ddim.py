@@ -1,25 +1,33 @@
 """DDIM sampling and its inversion (Song et al. 2021), by eps or v prediction."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ldm.models.diffusion.ddim_step import (
+    StepOptions,
+    draw_noise,
+    step_down,
+    step_up,
+    timesteps_at,
+    update,
+    walk,
+)
 from ldm.models.diffusion.ddpm import Conditioning, LatentDiffusion
 from ldm.models.diffusion.guidance import Guidance
-from ldm.modules.diffusionmodules.util import (
-    make_ddim_sampling_parameters,
-    make_ddim_timesteps,
-)
+from ldm.models.diffusion.schedule import DDIMSchedule
+from ldm.util import published_keys, require
 
 
 class DDIMSampler:
     """Walks a model along a shortened schedule.
 
-    The schedule is the only state: calls do not influence each other. An `index` counts the
-    steps of the schedule from the least noise, 0, so sampling counts it down. Schedule values are
-    Python floats, rounded to float32 as the published ones are.
+    The schedules are the only state: calls do not influence each other. An `index` counts the
+    steps of a schedule from the least noise, 0, so sampling counts it down. With
+    `use_original_steps` they are the model's own, one for each of its timesteps.
     """
 
     ddim_timesteps: tuple[int, ...] = ()
@@ -28,9 +36,16 @@ class DDIMSampler:
     ddim_sigmas: tuple[float, ...] = ()
     ddim_sqrt_one_minus_alphas: tuple[float, ...] = ()
 
-    def __init__(self, model: LatentDiffusion) -> None:
+    def __init__(
+        self, model: LatentDiffusion, schedule: str = "linear", device: torch.device | None = None
+    ) -> None:
+        """Sample from `model`, which decides on schedule and device: the others are ignored."""
         self.model = model
+        self.ddpm_num_timesteps = model.num_timesteps
+        self.schedule = DDIMSchedule()
+        self.original_schedule = DDIMSchedule()
 
+    @published_keys("verbose", ddim_discretize="uniform")
     def make_schedule(self, ddim_num_steps: int, ddim_eta: float = 0.0) -> None:
         """Choose the timesteps and their coefficients.
 
@@ -43,17 +58,14 @@ class DDIMSampler:
         """
         if not 0 <= ddim_eta <= 1:
             raise ValueError(f"ddim_eta: got {ddim_eta}, expected 0 to 1")
-        timesteps = make_ddim_timesteps(ddim_num_steps, self.model.num_timesteps)
-        sigmas, alphas, alphas_prev = make_ddim_sampling_parameters(
-            self.model.alphas_cumprod.double().cpu().numpy(), timesteps, eta=ddim_eta
-        )
-        self.ddim_timesteps = tuple(timesteps)
-        self.ddim_alphas = _as_float32(alphas)
-        self.ddim_alphas_prev = _as_float32(alphas_prev)
-        self.ddim_sigmas = _as_float32(sigmas)
-        self.ddim_sqrt_one_minus_alphas = _as_float32(np.sqrt(1 - alphas))
+        alphas, options = self.model.alphas_cumprod, self.model.ddim_options
+        self.schedule = DDIMSchedule.of_steps(alphas, ddim_num_steps, ddim_eta, options)
+        self.original_schedule = DDIMSchedule.of_all(alphas, ddim_eta)
+        for name, values in vars(self.schedule).items():
+            setattr(self, f"ddim_{name}", values)
 
     @torch.no_grad()
+    @published_keys("verbose", "normals_sequence", quantize_x0=False)
     def sample(
         self,
         S: int,
@@ -63,12 +75,15 @@ class DDIMSampler:
         *,
         eta: float = 0.0,
         x_T: Tensor | None = None,
+        mask: Tensor | None = None,
+        x0: Tensor | None = None,
         unconditional_guidance_scale: float = 1.0,
         unconditional_conditioning: Conditioning | None = None,
+        ucg_schedule: Sequence[float] | None = None,
         log_every_t: int = 100,
         callback: Callable[[int], None] | None = None,
         img_callback: Callable[[Tensor, int], None] | None = None,
-        generator: torch.Generator | None = None,
+        **options: Any,
     ) -> tuple[Tensor, dict[str, list[Tensor]]]:
         """Denoise from pure noise; makes the schedule first.
 
@@ -78,34 +93,46 @@ class DDIMSampler:
             shape: (C, h, w) of one sample.
             conditioning: of the B samples.
             eta: as in `make_schedule`.
-            x_T: start noise (B, C, h, w); drawn from `generator` if None.
+            x_T: start noise (B, C, h, w); drawn if None.
+            mask: broadcast to (B, C, h, w); where it is 1, latents are kept to those of `x0`.
+            x0: clean latents (B, C, h, w) for `mask`.
             unconditional_guidance_scale: classifier-free guidance; 1 switches it off.
             unconditional_conditioning: what guidance leads away from; None switches it off.
+            ucg_schedule: a guidance scale for each step, in the order of sampling.
             log_every_t: keep the steps whose index is a multiple of this.
-            callback: told the number of each step done, from 0.
-            img_callback: told each step's `pred_x0` and number.
-            generator: for the noise, on the CPU.
+            callback: called with the number of each finished step, from 0.
+            img_callback: called with each step's `pred_x0` and number.
+            **options: the fields of `StepOptions`.
 
         Returns:
             Latents (B, C, h, w), and `x_inter` and `pred_x0`: lists that begin with x_T and hold
             the first step and those of `log_every_t`.
         """
         self.make_schedule(S, eta)
-        start = self._start(x_T, (batch_size, *shape), generator)
-        kept = {"x_inter": [start], "pred_x0": [start]}
-        guidance = Guidance(conditioning, unconditional_guidance_scale, unconditional_conditioning)
-        samples, total = start, len(self.ddim_timesteps)
-        for index in reversed(range(total)):
-            samples, pred_x0 = self._step(samples, guidance, index, generator)
-            number = total - 1 - index
-            if callback is not None:
-                callback(number)
+        how, total = StepOptions(**options), len(self.schedule)
+        scales = [unconditional_guidance_scale] * total if ucg_schedule is None else ucg_schedule
+        if mask is not None and x0 is None:
+            raise ValueError("x0: got None, expected latents that the mask keeps")
+        require("number of scales in ucg_schedule", len(scales), total)
+
+        def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
+            if mask is not None:
+                known = self.stochastic_encode(x0, index, generator=how.generator)
+                x = mask * known + (1 - mask) * x
+            scale = scales[total - 1 - index]
+            guidance = Guidance(conditioning, scale, unconditional_conditioning)
+            return step_down(self.model, self.schedule, x, guidance, index, how)
+
+        x = self._start(x_T, (batch_size, *shape), how.generator)
+        kept = {"x_inter": [x], "pred_x0": [x]}
+        steps = walk(x, range(total)[::-1], step, callback)
+        for number, (x, pred_x0) in enumerate(steps):
             if img_callback is not None:
                 img_callback(pred_x0, number)
-            if index % log_every_t == 0 or number == 0:
-                kept["x_inter"].append(samples)
+            if (total - 1 - number) % log_every_t == 0 or number == 0:
+                kept["x_inter"].append(x)
                 kept["pred_x0"].append(pred_x0)
-        return samples, kept
+        return x, kept
 
     @torch.no_grad()
     def decode(
@@ -116,6 +143,7 @@ class DDIMSampler:
         *,
         unconditional_guidance_scale: float = 1.0,
         unconditional_conditioning: Conditioning | None = None,
+        use_original_steps: bool = False,
         callback: Callable[[int], None] | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
@@ -123,13 +151,15 @@ class DDIMSampler:
 
         `x_latent` has the noise of step `t_start` - 1. Other arguments as in `sample`.
         """
-        self._check_count("t_start", t_start)
+        schedule = self._schedule_with("t_start", t_start, use_original_steps)
         guidance = Guidance(cond, unconditional_guidance_scale, unconditional_conditioning)
-        for index in reversed(range(t_start)):
-            x_latent, _ = self._step(x_latent, guidance, index, generator)
-            if callback is not None:
-                callback(t_start - 1 - index)
-        return x_latent
+        how = StepOptions(generator=generator)
+
+        def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
+            return step_down(self.model, schedule, x, guidance, index, how)
+
+        end = deque(walk(x_latent, range(t_start)[::-1], step, callback), maxlen=1)
+        return end[0][0] if end else x_latent
 
     @torch.no_grad()
     def encode(
@@ -138,32 +168,41 @@ class DDIMSampler:
         c: Conditioning,
         t_enc: int,
         *,
-        return_intermediates: bool = False,
+        use_original_steps: bool = False,
+        return_intermediates: bool | int | None = None,
         unconditional_guidance_scale: float = 1.0,
         unconditional_conditioning: Conditioning | None = None,
         callback: Callable[[int], None] | None = None,
-    ) -> tuple[Tensor, dict[str, list[Tensor]]]:
+    ) -> tuple[Tensor, dict[str, Any]]:
         """Invert DDIM: the noise that `decode` would turn into the latents x0 (B, C, h, w).
 
         Returns:
-            The latents after `t_enc` steps, and `intermediates`: those after every step, if asked.
+            The latents after `t_enc` steps, and a dictionary: those as `x_encoded`, and of the
+            steps numbered in `intermediate_steps` the latents in `intermediates`. With
+            `return_intermediates` True those are all steps, with a number n about n of them.
         """
-        self._check_count("t_enc", t_enc)
+        schedule = self._schedule_with("t_enc", t_enc, use_original_steps)
         guidance = Guidance(c, unconditional_guidance_scale, unconditional_conditioning)
-        intermediates = []
-        for index in range(t_enc):
-            x0 = self._step_back(x0, guidance, index)
-            if return_intermediates:
-                intermediates.append(x0)
-            if callback is not None:
-                callback(index)
-        return x0, {"intermediates": intermediates}
+        count = t_enc if return_intermediates is True else min(return_intermediates or 0, t_enc)
 
+        def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
+            return step_up(self.model, schedule, x, guidance, index)
+
+        path = [x for x, _ in walk(x0, range(t_enc), step, callback)]
+        numbers = []
+        if count:
+            numbers = sorted({*range(0, t_enc, t_enc // count), *range(t_enc)[-2:]})
+        end = path[-1] if path else x0
+        kept = {"intermediates": [path[n] for n in numbers], "intermediate_steps": numbers}
+        return end, {"x_encoded": end, **kept}
+
+    @torch.no_grad()
     def stochastic_encode(
         self,
         x0: Tensor,
         t: int | Tensor,
         *,
+        use_original_steps: bool = False,
         noise: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
@@ -171,12 +210,13 @@ class DDIMSampler:
 
         `noise` is drawn from `generator` if None.
         """
+        schedule = self._schedule(use_original_steps)
         indices = torch.as_tensor(t, device="cpu").reshape(-1)
-        if not 0 <= int(indices.min()) <= int(indices.max()) < len(self.ddim_timesteps):
-            raise ValueError(f"t: got {t}, expected indices below {len(self.ddim_timesteps)}")
+        if not 0 <= int(indices.min()) <= int(indices.max()) < len(schedule):
+            raise ValueError(f"t: got {t}, expected indices below {len(schedule)}")
         if noise is None:
-            noise = _draw(x0, generator)
-        alphas = torch.tensor(self.ddim_alphas)[indices].to(x0.device).reshape(-1, 1, 1, 1)
+            noise = draw_noise(x0, generator)
+        alphas = torch.tensor(schedule.alphas)[indices].to(x0.device).reshape(-1, 1, 1, 1)
         return (alphas.sqrt() * x0 + (1 - alphas).sqrt() * noise).to(x0.dtype)
 
     @torch.no_grad()
@@ -187,20 +227,22 @@ class DDIMSampler:
         t: Tensor,
         index: int,
         *,
+        use_original_steps: bool = False,
         unconditional_guidance_scale: float = 1.0,
         unconditional_conditioning: Conditioning | None = None,
-        generator: torch.Generator | None = None,
+        **options: Any,
     ) -> tuple[Tensor, Tensor]:
         """Take the step `index` from x (B, C, h, w), which lies at timesteps t (B,).
 
-        Guidance runs one batch of 2B, unconditional first. Nothing is remembered.
+        Guidance runs one batch of 2B, unconditional first. Nothing is remembered. `options` are
+        the fields of `StepOptions`.
 
         Returns:
             (x_prev, pred_x0), each (B, C, h, w).
         """
         guidance = Guidance(c, unconditional_guidance_scale, unconditional_conditioning)
-        output = guidance.output(self.model, x, t)
-        return self._update(x, output, t, index, self._noise(x, index, generator))
+        schedule = self._schedule(use_original_steps)
+        return step_down(self.model, schedule, x, guidance, index, StepOptions(**options), t)
 
     def output(self, x: Tensor, c: Conditioning, index: int) -> Tensor:
         """Return the model's output for x (B, C, h, w) at step `index`, without guidance."""
@@ -213,56 +255,29 @@ class DDIMSampler:
 
         With eta > 0 it adds `noise`, unit noise of x's shape.
         """
-        return self._update(x, output, self.timesteps_at(index, x), index, noise)
+        t = self.timesteps_at(index, x)
+        return update(self.model, self.schedule, x, output, index, t=t, noise=noise)
 
     def encode_step(self, x: Tensor, c: Conditioning, index: int) -> Tensor:
         """Return the latents one step noisier than x, those that step `index` starts from."""
-        return self._step_back(x, Guidance(c), index)
+        return step_up(self.model, self.schedule, x, Guidance(c), index)[0]
 
     def timesteps_at(self, index: int, x: Tensor) -> Tensor:
         """Return the timestep of step `index` for each sample of x, (B,) on its device."""
-        timestep = self.ddim_timesteps[index]
-        return torch.full((x.shape[0],), timestep, dtype=torch.long, device=x.device)
+        return timesteps_at(self.schedule, index, x)
 
-    def _update(
-        self,
-        x: Tensor,
-        output: Tensor,
-        t: Tensor,
-        index: int,
-        noise: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        eps = self.model.predict_eps_from_output(x, t, output)
-        if self.model.parameterization == "v":
-            pred_x0 = self.model.predict_start_from_output(x, t, output)
-        else:  # from the schedule's own numbers, which is how the published sampler rounds
-            noise_scale = self.ddim_sqrt_one_minus_alphas[index]
-            pred_x0 = (x - noise_scale * eps) / _sqrt(self.ddim_alphas[index])
-        sigma = self.ddim_sigmas[index]
-        alpha = self.ddim_alphas_prev[index]
-        return ddim_update(pred_x0, eps, alpha=alpha, sigma=sigma, noise=noise), pred_x0
+    def _schedule(self, use_original_steps: bool) -> DDIMSchedule:
+        return self.original_schedule if use_original_steps else self.schedule
 
-    def _step(
-        self, x: Tensor, guidance: Guidance, index: int, generator: torch.Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        t = self.timesteps_at(index, x)
-        output = guidance.output(self.model, x, t)
-        return self._update(x, output, t, index, self._noise(x, index, generator))
-
-    def _noise(self, x: Tensor, index: int, generator: torch.Generator | None) -> Tensor | None:
-        return _draw(x, generator) if self.ddim_sigmas[index] else None
-
-    def _step_back(self, x: Tensor, guidance: Guidance, index: int) -> Tensor:
-        """Take step `index` backwards.
-
-        The model sees x at the timestep of the noisier latents, which are not known yet, and
-        counts as a noise predictor there, whatever its parameterization.
-        """
-        t = self.timesteps_at(index, x)
-        eps = self.model.predict_eps_from_output(x, t, guidance.output(self.model, x, t))
-        alpha = self.ddim_alphas_prev[index]
-        x0 = (x - _sqrt(1 - alpha) * eps) / _sqrt(alpha)
-        return ddim_update(x0, eps, alpha=self.ddim_alphas[index])
+    def _schedule_with(self, name: str, steps: int, use_original_steps: bool) -> DDIMSchedule:
+        schedule = self._schedule(use_original_steps)
+        if not schedule.timesteps:
+            raise ValueError("ddim_num_steps: there is no schedule yet, call make_schedule first")
+        if not 0 <= steps <= len(schedule):
+            raise ValueError(
+                f"{name}: got {steps}, expected 0 to {len(schedule)}, the schedule's steps"
+            )
+        return schedule
 
     def _start(
         self, x_T: Tensor | None, shape: tuple[int, ...], generator: torch.Generator | None
@@ -272,44 +287,3 @@ class DDIMSampler:
         if x_T.shape != shape:
             raise ValueError(f"x_T: got shape {tuple(x_T.shape)}, expected {shape}")
         return x_T.to(self.model.device)
-
-    def _check_count(self, name: str, steps: int) -> None:
-        total = len(self.ddim_timesteps)
-        if not total:
-            raise ValueError("ddim_num_steps: there is no schedule yet, call make_schedule first")
-        if not 0 <= steps <= total:
-            raise ValueError(f"{name}: got {steps}, expected 0 to {total}, the schedule's steps")
-
-
-def ddim_update(
-    pred_x0: Tensor,
-    eps: Tensor,
-    *,
-    alpha: float,
-    sigma: float = 0.0,
-    noise: Tensor | None = None,
-) -> Tensor:
-    """Return the latents at the noise level `alpha` (Eq. 12): towards it from either side.
-
-    Args:
-        pred_x0: clean latents.
-        eps: the noise in them.
-        alpha: cumulative alpha of the level to go to.
-        sigma: standard deviation of the fresh noise among the level's.
-        noise: unit noise, needed where sigma is not 0.
-    """
-    kept = max(0.0, 1 - alpha - sigma**2)  # rounding may leave a little below 0
-    latents = _sqrt(alpha) * pred_x0 + _sqrt(kept) * eps
-    return latents if noise is None else latents + sigma * noise
-
-
-def _draw(like: Tensor, generator: torch.Generator | None) -> Tensor:
-    return torch.randn(like.shape, generator=generator).to(like)
-
-
-def _sqrt(value: float) -> float:
-    return float(np.sqrt(np.float32(value)))
-
-
-def _as_float32(values: np.ndarray) -> tuple[float, ...]:
-    return tuple(values.astype(np.float32).tolist())

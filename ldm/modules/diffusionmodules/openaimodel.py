@@ -14,12 +14,8 @@ from ldm.modules.diffusionmodules.unet_blocks import (
     build_time_embed,
     plan_levels,
 )
-from ldm.modules.diffusionmodules.util import (
-    can_match_rows,
-    match_rows,
-    timestep_embedding,
-)
-from ldm.util import require
+from ldm.modules.diffusionmodules.util import timestep_embedding
+from ldm.util import published_keys, require
 
 
 class UNetModel(nn.Module):
@@ -27,56 +23,44 @@ class UNetModel(nn.Module):
 
     Runs in the dtype of its weights and returns the dtype of `x`. `attention_resolutions` are
     downsampling factors. `transformer_depth` and `num_res_blocks` are one number or one a level.
-    `image_size`, `use_checkpoint`, `use_fp16`, `use_bf16`, `legacy`, `num_heads_upsample` and
-    `use_new_attention_order` are accepted and change nothing.
     """
 
+    # What prompts should lead it by, where that is not the workflows' published scale.
+    guidance_scale: float | None = None
+
+    @published_keys(
+        *("image_size", "use_checkpoint", "use_fp16", "use_bf16", "legacy"),
+        *("num_heads_upsample", "use_new_attention_order"),
+        dims=2,
+        num_classes=None,
+        n_embed=None,
+        adm_in_channels=None,
+        conv_resample=True,
+        use_scale_shift_norm=False,
+        resblock_updown=False,
+        use_spatial_transformer=True,
+        num_attention_blocks=None,
+        disable_middle_self_attn=False,
+    )
     def __init__(
         self,
-        image_size: int | Sequence[int] | None = None,
-        in_channels: int = 4,
         *,
+        in_channels: int = 4,
         model_channels: int,
         out_channels: int,
         num_res_blocks: int | Sequence[int],
         attention_resolutions: Sequence[int],
         dropout: float = 0.0,
         channel_mult: Sequence[int] = (1, 2, 4, 8),
-        conv_resample: bool = True,
-        dims: int = 2,
-        num_classes: int | None = None,
-        use_checkpoint: bool = False,
-        use_fp16: bool = False,
-        use_bf16: bool = False,
         num_heads: int = -1,
         num_head_channels: int = -1,
-        num_heads_upsample: int = -1,
-        use_scale_shift_norm: bool = False,
-        resblock_updown: bool = False,
-        use_new_attention_order: bool = False,
-        use_spatial_transformer: bool = True,
         transformer_depth: int | Sequence[int] = 1,
         context_dim: int | None = None,
-        n_embed: int | None = None,
-        legacy: bool = True,
         disable_self_attentions: Sequence[bool] | None = None,
-        num_attention_blocks: Sequence[int] | None = None,
-        disable_middle_self_attn: bool = False,
         use_linear_in_transformer: bool = False,
-        adm_in_channels: int | None = None,
     ) -> None:
         super().__init__()
-        require("dims", dims, 2)
-        require("num_classes", num_classes, None)
-        require("n_embed", n_embed, None)
-        require("adm_in_channels", adm_in_channels, None)
-        require("conv_resample", conv_resample, True)
-        require("use_scale_shift_norm", use_scale_shift_norm, False)
-        require("resblock_updown", resblock_updown, False)
-        require("use_spatial_transformer", use_spatial_transformer, True)
         require("disable_self_attentions", any(disable_self_attentions or ()), False)
-        require("num_attention_blocks", num_attention_blocks, None)
-        require("disable_middle_self_attn", disable_middle_self_attn, False)
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.model_channels = model_channels
@@ -110,18 +94,17 @@ class UNetModel(nn.Module):
         return self.time_embed[0].weight.dtype
 
     def embed_time(self, timesteps: Tensor) -> Tensor:
-        """Map timesteps (B,) to what the residual blocks are told of them, (B, emb_channels)."""
+        """Embed timesteps (B,) for the residual blocks, (B, emb_channels)."""
         return self.time_embed(timestep_embedding(timesteps, self.model_channels).to(self.dtype))
 
+    @published_keys(y=None)
     def forward(self, x: Tensor, timesteps: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map x (B, in_channels, h, w) at timesteps (B,) to (k*B, out_channels, h, w).
-
-        With k texts for each x, what comes before the first attention to a text is evaluated once.
+        """Map x (B, in_channels, h, w) at timesteps (B,) to (B, out_channels, h, w).
 
         Args:
             x: latents; h and w are multiples of 2 to the power (levels - 1).
             timesteps: one a sample, 0 to 999.
-            context: text embedding (k*B, tokens, context_dim): one text for each x, then the next.
+            context: text embeddings (B, tokens, context_dim).
 
         Raises:
             ValueError: a shape does not fit.
@@ -136,7 +119,7 @@ class UNetModel(nn.Module):
             skips.append(h)
         h = self.middle_block(h, emb, context)
         for block in self.output_blocks:
-            h = block(torch.cat([h, match_rows(skips.pop(), h)], dim=1), emb, context)
+            h = block(torch.cat([h, skips.pop()], dim=1), emb, context)
         return self.out(h).to(x.dtype)
 
     def _check_shapes(self, x: Tensor, timesteps: Tensor, context: Tensor | None) -> None:
@@ -152,12 +135,8 @@ class UNetModel(nn.Module):
             raise ValueError(f"timesteps: got shape {tuple(timesteps.shape)}, expected ({batch},)")
         if self.context_dim is None:
             return
-        expected = f"({batch} or a multiple of it, tokens, {self.context_dim})"
-        if context is None:
-            raise ValueError(f"context: got None, expected {expected}")
-        if (
-            context.ndim != 3
-            or context.shape[2] != self.context_dim
-            or not can_match_rows(x, context)
-        ):
-            raise ValueError(f"context: got shape {tuple(context.shape)}, expected {expected}")
+        shape = () if context is None else tuple(context.shape)
+        if len(shape) != 3 or shape[::2] != (batch, self.context_dim):
+            found = None if context is None else f"shape {shape}"
+            expected = f"({batch}, tokens, {self.context_dim})"
+            raise ValueError(f"context: got {found}, expected {expected}")

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from ldm.modules.attention import SpatialTransformer
 from ldm.modules.diffusionmodules.model import Upsample
-from ldm.modules.diffusionmodules.util import match_rows
 
 NORM_GROUPS = 32
 
@@ -47,13 +46,12 @@ class ResBlock(nn.Module):
         self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
 
     def forward(self, x: Tensor, emb: Tensor) -> Tensor:
-        """Map (k*B, channels, h, w) and the embedded timestep (B, emb_channels)."""
+        """Map (B, channels, h, w) and the embedded timestep (B or 1, emb_channels)."""
         return self.shifted(x, self.emb_layers(emb))
 
     def shifted(self, x: Tensor, shift: Tensor) -> Tensor:
-        """Map (k*B, channels, h, w) and what the timestep adds in between (B, out_channels)."""
-        h = self.in_layers(x)
-        h = h + match_rows(shift, h)[:, :, None, None]
+        """Map (B, channels, h, w) and what the timestep adds in between (B or 1, out_channels)."""
+        h = self.in_layers(x) + shift[:, :, None, None]
         return self.skip_connection(x) + self.out_layers(h)
 
 
@@ -61,7 +59,7 @@ class TimestepEmbedSequential(nn.Sequential):
     """Layers in a row, each given what it needs beside the feature map."""
 
     def forward(self, x: Tensor, emb: Tensor, context: Tensor | None = None) -> Tensor:
-        """Map (B, C, h, w) to the last layer's output, of k*B rows from a context of k*B on."""
+        """Map (B, C, h, w) to the last layer's output."""
         for layer in self:
             if isinstance(layer, ResBlock):
                 x = layer(x, emb)

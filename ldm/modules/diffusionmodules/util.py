@@ -13,19 +13,29 @@ def make_beta_schedule(
 ) -> np.ndarray:
     """Return the noise added per step, (n_timestep,) float64.
 
-    The published name "linear" means linear in the square root.
+    The published name "linear" means linear in the square root, "sqrt_linear" linear in itself.
     """
-    if schedule != "linear":
-        raise ValueError(f"schedule: got {schedule!r}, expected 'linear'")
-    return np.linspace(linear_start**0.5, linear_end**0.5, n_timestep, dtype=np.float64) ** 2
+    if schedule == "linear":
+        root = np.linspace(linear_start**0.5, linear_end**0.5, n_timestep, dtype=np.float64)
+        return root**2
+    if schedule == "sqrt_linear":
+        return np.linspace(linear_start, linear_end, n_timestep, dtype=np.float64)
+    raise ValueError(f"schedule: got {schedule!r}, expected 'linear' or 'sqrt_linear'")
 
 
-def make_ddim_timesteps(num_ddim_timesteps: int, num_ddpm_timesteps: int) -> list[int]:
+def make_ddim_timesteps(
+    num_ddim_timesteps: int,
+    num_ddpm_timesteps: int,
+    *,
+    timestep_spacing: str = "leading",
+    steps_offset: int = 1,
+) -> list[int]:
     """Return the timesteps of a shortened schedule, ascending.
 
-    They are `range(0, T, T // S) + 1`. Where S does not divide T there are more than S of them
-    (S=7 gives 8 of 1000, S=30 gives 31), and for some S (3, 9, all above T/2, ...) the last one
-    would be T itself, which the model was never trained at.
+    "leading" ones are `range(0, T, T // S) + steps_offset`. Where S does not divide T there are
+    more than S of them (S=7 gives 8 of 1000, S=30 gives 31), and for some S (3, 9, all above T/2,
+    ...) the last one would be T itself, which the model was never trained at. "trailing" ones are
+    S that end at T - 1, as models with zero terminal SNR need.
 
     Raises:
         ValueError: S is below 1 or above T, or a timestep would reach T.
@@ -34,8 +44,11 @@ def make_ddim_timesteps(num_ddim_timesteps: int, num_ddpm_timesteps: int) -> lis
         raise ValueError(
             f"num_ddim_timesteps: got {num_ddim_timesteps}, expected 1 to {num_ddpm_timesteps}"
         )
+    if timestep_spacing == "trailing":
+        ends = np.arange(num_ddim_timesteps, dtype=np.float64) + 1
+        return [round(end) - 1 for end in ends * (num_ddpm_timesteps / num_ddim_timesteps)]
     stride = num_ddpm_timesteps // num_ddim_timesteps
-    timesteps = [step + 1 for step in range(0, num_ddpm_timesteps, stride)]
+    timesteps = [step + steps_offset for step in range(0, num_ddpm_timesteps, stride)]
     if timesteps[-1] >= num_ddpm_timesteps:
         raise ValueError(
             f"num_ddim_timesteps: got {num_ddim_timesteps}, whose steps of {stride} reach timestep "
@@ -46,15 +59,20 @@ def make_ddim_timesteps(num_ddim_timesteps: int, num_ddpm_timesteps: int) -> lis
 
 
 def make_ddim_sampling_parameters(
-    alphas_cumprod: np.ndarray, ddim_timesteps: Sequence[int], *, eta: float
+    alphas_cumprod: np.ndarray,
+    ddim_timesteps: Sequence[int],
+    *,
+    eta: float,
+    set_alpha_to_one: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (sigmas, alphas, alphas_prev) of the steps, each (S,) (Song et al. 2021, Eq. 16).
 
-    The step before the first one is timestep 0, whose alpha is not 1.
+    The step before the first one is timestep 0, whose alpha is not 1 unless `set_alpha_to_one`.
     """
     steps = np.asarray(ddim_timesteps)
     alphas = alphas_cumprod[steps]
-    alphas_prev = alphas_cumprod[np.concatenate([[0], steps[:-1]])]
+    first = 1.0 if set_alpha_to_one else alphas_cumprod[0]
+    alphas_prev = np.append(first, alphas_cumprod[steps[:-1]])
     variance = (1 - alphas_prev) / (1 - alphas) * (1 - alphas / alphas_prev)
     return eta * np.sqrt(variance), alphas, alphas_prev
 
@@ -62,17 +80,6 @@ def make_ddim_sampling_parameters(
 def extract_into_tensor(values: Tensor, t: Tensor, *, ndim: int) -> Tensor:
     """Gather `values` (T,) at `t` (B,), shaped (B, 1, ...) with `ndim` dimensions."""
     return values[t].reshape(-1, *[1] * (ndim - 1))
-
-
-def can_match_rows(x: Tensor, like: Tensor) -> bool:
-    """Return whether `like` has k times the rows of x (see `match_rows`)."""
-    return 0 < len(x) <= len(like) and len(like) % len(x) == 0
-
-
-def match_rows(x: Tensor, like: Tensor) -> Tensor:
-    """Repeat all of x (B, ...) until it has the rows of `like` (k*B, ...)."""
-    times = len(like) // len(x)
-    return x if times == 1 else torch.cat([x] * times)  # which keeps the memory format
 
 
 def timestep_embedding(timesteps: Tensor, dim: int, *, max_period: float = 10000.0) -> Tensor:

@@ -96,10 +96,14 @@ class OpenClipTextTransformer(nn.Module):
         """Encode tokens (B, L) to (B, L, C), leaving out the last blocks but not the last norm."""
         positions = self.positional_embedding[: tokens.shape[1]]
         x = self.token_embedding(tokens) + positions  # (B, L, C)
+        return self.ln_final(self.run_blocks(x, skipped_blocks=skipped_blocks))
+
+    def run_blocks(self, x: Tensor, *, skipped_blocks: int) -> Tensor:
+        """Map (B, L, C) to (B, L, C), leaving out the last blocks."""
         blocks = self.transformer.resblocks
         for block in blocks[: len(blocks) - skipped_blocks]:
             x = block(x)
-        return self.ln_final(x)
+        return x
 
 
 class ClipAttention(nn.Module):

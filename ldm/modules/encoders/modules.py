@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ldm.modules.encoders.clip_text import ClipTextModel, OpenClipTextTransformer
 from ldm.modules.encoders.tokens import END_ID, VOCABULARY_SIZE, PromptTokenizer
+from ldm.util import published_keys
 
 OPEN_CLIP_ARCHITECTURES: dict[str, dict[str, Any]] = {
     "ViT-H-14": {
@@ -32,22 +33,33 @@ CLIP_ARCHITECTURES: dict[str, dict[str, int]] = {
 SKIPPED_BLOCKS = {"last": 0, "penultimate": 1}
 
 
-class FrozenOpenCLIPEmbedder(nn.Module):
+class FrozenTextEncoder(nn.Module):
+    """What both text encoders share."""
+
+    def freeze(self) -> None:
+        """Stop the weights from being trained."""
+        self.eval().requires_grad_(False)
+
+    def encode(self, text: list[str]) -> Tensor:
+        """Encode prompts to (B, max_length, width)."""
+        return self(text)
+
+
+class FrozenOpenCLIPEmbedder(FrozenTextEncoder):
     """The text encoder of Stable Diffusion 2: OpenCLIP's, without its last block.
 
     Nothing is downloaded: the weights come with the checkpoint, so `version` and `device` are
-    only accepted. `arch` is a known name or a mapping of `embed_dim` and `text_cfg`. With a
+    ignored. `arch` is a known name or a mapping of `embed_dim` and `text_cfg`. With a
     `vocabulary` (see `PromptTokenizer`; list 0, 49406 and 49407 in it, which every prompt has)
     the embedding table has len(vocabulary) + 1 rows, whatever `text_cfg` says.
     """
 
     LAYERS = tuple(SKIPPED_BLOCKS)
 
+    @published_keys("version", "device")
     def __init__(
         self,
         arch: str | Mapping[str, Any] = "ViT-H-14",
-        version: str | None = None,
-        device: str | None = None,
         max_length: int = 77,
         freeze: bool = True,
         layer: str = "last",
@@ -60,47 +72,45 @@ class FrozenOpenCLIPEmbedder(nn.Module):
         if vocabulary is not None:
             text_cfg["vocab_size"] = len(vocabulary) + 1
         self.layer = _choice("layer", layer, self.LAYERS)
+        self.layer_idx = SKIPPED_BLOCKS[layer]
         self.max_length = max_length
         self.model = _build("arch", OpenClipTextTransformer, {**sizes, **text_cfg})
         self.tokenize = PromptTokenizer(context_length=max_length, vocabulary=vocabulary)
         if freeze:
             self.freeze()
 
-    def freeze(self) -> None:
-        """Stop the weights from being trained."""
-        self.eval().requires_grad_(False)
-
-    def forward(self, prompts: list[str]) -> Tensor:
+    def forward(self, text: list[str]) -> Tensor:
         """Encode prompts to (B, max_length, width)."""
-        tokens = self.tokenize(prompts).to(self.model.positional_embedding.device)
-        return self.encode_tokens(tokens)
+        tokens = self.tokenize(text).to(self.model.positional_embedding.device)
+        return self.encode_with_transformer(tokens)
 
-    def encode_tokens(self, tokens: Tensor) -> Tensor:
+    def encode_with_transformer(self, text: Tensor) -> Tensor:
         """Encode token rows (B, max_length) to (B, max_length, width)."""
-        return self.model(tokens, skipped_blocks=SKIPPED_BLOCKS[self.layer])
+        return self.model(text, skipped_blocks=self.layer_idx)
 
-    def encode(self, prompts: list[str]) -> Tensor:
-        """Encode prompts to (B, max_length, width)."""
-        return self(prompts)
+    @published_keys("attn_mask")  # the causal one, which the blocks know
+    def text_transformer_forward(self, x: Tensor) -> Tensor:
+        """Run the blocks alone on embedded tokens (max_length, B, width)."""
+        x = self.model.run_blocks(x.transpose(0, 1), skipped_blocks=self.layer_idx)
+        return x.transpose(0, 1)
 
 
-class FrozenCLIPEmbedder(nn.Module):
+class FrozenCLIPEmbedder(FrozenTextEncoder):
     """The text encoder of Stable Diffusion 1: OpenAI's CLIP ViT-L/14, last layer, normed.
 
-    Nothing is downloaded: the weights come with the checkpoint, so `device` is only accepted.
+    Nothing is downloaded: the weights come with the checkpoint, so `device` is ignored.
     `version` is a known name or a mapping of the sizes. Prompts are padded with the end token.
     """
 
     LAYERS = ("last",)
 
+    @published_keys("device", layer_idx=None)
     def __init__(
         self,
         version: str | Mapping[str, int] = "openai/clip-vit-large-patch14",
-        device: str | None = None,
         max_length: int = 77,
         freeze: bool = True,
         layer: str = "last",
-        layer_idx: int | None = None,
     ) -> None:
         super().__init__()
         sizes = dict(_known("version", version, CLIP_ARCHITECTURES))
@@ -111,18 +121,10 @@ class FrozenCLIPEmbedder(nn.Module):
         if freeze:
             self.freeze()
 
-    def freeze(self) -> None:
-        """Stop the weights from being trained."""
-        self.eval().requires_grad_(False)
-
-    def forward(self, prompts: list[str]) -> Tensor:
+    def forward(self, text: list[str]) -> Tensor:
         """Encode prompts to (B, max_length, width)."""
         embeddings = self.transformer.text_model.embeddings
-        return self.transformer(self.tokenize(prompts).to(embeddings.token_embedding.weight.device))
-
-    def encode(self, prompts: list[str]) -> Tensor:
-        """Encode prompts to (B, max_length, width)."""
-        return self(prompts)
+        return self.transformer(self.tokenize(text).to(embeddings.token_embedding.weight.device))
 
 
 def _known(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stereo.images import read_image
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -31,18 +33,13 @@ class Scene:
     square: bool = False
 
     def __post_init__(self) -> None:
-        shape = self.left.shape[:2]
-        for name in ("right", "disparity", "visible"):
-            array = getattr(self, name)
-            if array is not None and array.shape[:2] != shape:
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray) and array.shape[:2] != self.left.shape[:2]:
+                size, expected = ("x".join(map(str, a.shape[1::-1])) for a in (array, self.left))
                 raise ValueError(
-                    f"{name}: got {_size(array)} px in scene {self.name}, expected the left "
-                    f"view's {_size(self.left)}"
+                    f"{name}: got {size} px in scene {self.name}, expected the left view's "
+                    f"{expected}"
                 )
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]}x{array.shape[0]}"
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,29 @@ class SceneSource:
     load: Callable[[], Scene]
 
 
-def require_folder(root: Path, *, official_name: str, expected: str) -> None:
-    """Raise unless `root` is a folder; says the data set's name and what belongs there."""
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"data: no folder {root}; expected {expected} of the data set '{official_name}'"
-        )
+def file_source(
+    group: str,
+    name: str,
+    left: Path,
+    right: Path | None,
+    disparity: Path | None,
+    read_disparity: Callable[[Path], np.ndarray],
+    *,
+    prompt: str = "",
+    square: bool = False,
+) -> SceneSource:
+    """Return a scene in files; `right` and `disparity` are None where there is none.
+
+    Its `load` raises ValueError when a file is damaged or of another size, OSError when one cannot
+    be read.
+    """
+
+    def load() -> Scene:
+        true = disparity and read_disparity(disparity)
+        views = (read_image(left), right and read_image(right))
+        return Scene(name, *views, true, prompt=prompt, square=square)
+
+    return SceneSource(name, group, load)
 
 
 def require_scenes(scenes: list[SceneSource], root: Path, *, expected: str) -> list[SceneSource]:
@@ -69,6 +83,12 @@ def require_scenes(scenes: list[SceneSource], root: Path, *, expected: str) -> l
     return scenes
 
 
-def optional(path: Path) -> Path | None:
-    """Return the path of a file that may be missing."""
+def require_folder(root: Path, expected: str) -> None:
+    """Require a folder; `expected` is what belongs there, with the data set's name."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"data: no folder {root}; expected {expected}")
+
+
+def existing(path: Path) -> Path | None:
+    """Return a path that may be missing, or None where it is."""
     return path if path.is_file() else None

@@ -12,16 +12,14 @@ COUNT = 24
 RENDER_PX = 256
 
 
-def list_shapes(*, count: int = COUNT, render_px: int = RENDER_PX) -> list[SceneSource]:
+def list_shapes(*, count: int | None = None, render_px: int | None = None) -> list[SceneSource]:
     """List the first `count` held-out scenes, pictures of `render_px` squared."""
-    if count < 1:
-        raise ValueError(f"count: got {count}, expected 1 or more")
-    seeds = range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + count)
+    names = [f"shapes_{k:03d}" for k in range(count or COUNT)]
     return [
         SceneSource(
-            f"shapes_{k:03d}", "Shapes", partial(_render, f"shapes_{k:03d}", seed, render_px)
+            name, "Shapes", partial(_render, name, HELD_OUT_FIRST_SEED + k, render_px or RENDER_PX)
         )
-        for k, seed in enumerate(seeds)
+        for k, name in enumerate(names)
     ]
 
 

@@ -1,46 +1,41 @@
-"""Latent inpainting: the same weights fill the warp's holes, without any stereo attention.
-
-RePaint's way: at every step the known cells are replaced by the noised warp, and only holes keep
-what the network made of them.
-"""
+"""Latent inpainting: the same weights fill the warp's holes, without any stereo attention."""
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from stereo.evaluation.methods.diffusion import at_size
-from stereo.evaluation.methods.generation import Models
-from stereo.evaluation.methods.task import Rendering, Task
+from stereo.evaluation.methods.diffusion import resize_view
+from stereo.evaluation.methods.models import Models
+from stereo.evaluation.methods.rendering import Rendering, RenderingTask
+from stereo.method.conditioning import embed_prompts
+from stereo.method.run import start_run
+from stereo.noise import seeded_noise
+from stereo.pixels.codec import decode, encode, latent_size, tensor_to_images, whole_fit
 from stereo.pixels.holes import stretch_background
+from stereo.pixels.inpaint import Guide, inpaint
 
 
 @torch.no_grad()
-def latent_inpainting(task: Task, *, models: Models) -> Rendering:
+def latent_inpainting(task: RenderingTask, *, models: Models) -> Rendering:
     """Warp the left view, inpaint its holes by diffusion, and put the warp's own pixels back."""
-    from stereo.frame import whole_fit
-    from stereo.method.latents import decode, encode, latent_size, seeded_noise, tensor_to_images
-    from stereo.stages import make_run, prompts
-
-    warped, valid = task.warped()
+    warped, valid = task.warp()
     filled = stretch_background(warped, valid)
     model, sampling = models.diffusion, models.generation.sampling()
     frame = whole_fit(model, filled.shape[1::-1], sampling)
     clean = encode(model, frame.image(filled))
     size = latent_size(model, *frame.size_px[::-1])
-    known = _known_cells(frame.map(valid.astype(np.float32)), size).to(clean.device)
+    whole = _cells_without_holes(frame.map(valid.astype(np.float32)), size).to(clean.device)
     noise = seeded_noise(sampling.seeds, (model.channels, *size)).to(clean)
     prompt = task.prompt if models.generation.prompted else ""
-    run = make_run(model, prompts(model, prompt, "", sampling), sampling)
-    latents = noise
-    for index in range(run.total):
-        noised = run.sampler.stochastic_encode(clean, run.total - 1 - index, noise=noise)
-        latents = torch.where(known, noised, latents)
-        latents, _ = run.step(latents, index, ("right",))
-    (picture,) = tensor_to_images(decode(model, torch.where(known, clean, latents)))
-    painted, _ = at_size(picture, valid, valid.shape)
+    run = start_run(model, embed_prompts(model, prompt, "", sampling), sampling)
+    guide = Guide(clean, whole, noise)
+    start = torch.where(whole, guide.at(run.alpha_before(0)), noise)
+    latents, _ = inpaint(run, None, guide, 0, start=start)
+    (picture,) = tensor_to_images(decode(model, torch.where(whole, clean, latents)))
+    painted, _ = resize_view(picture, valid, valid.shape)
     return Rendering(np.where(valid[..., None], warped, painted), valid)
 
 
-def _known_cells(valid: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
-    """Return (1, 1, h, w) bool: cells without any hole pixel."""
+def _cells_without_holes(valid: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+    """Return (1, 1, h, w) bool: cells that hold no hole pixel."""
     return F.adaptive_avg_pool2d(torch.from_numpy(valid)[None, None], size) > 0.99

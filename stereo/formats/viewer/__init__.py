@@ -1,6 +1,5 @@
-"""A page to look at a pair: one HTML file that needs no network, opened from disk."""
+"""A page to look at a pair: one HTML file that needs no network, opened from disk.
 
-from stereo.formats.viewer.page import viewer_page
-from stereo.formats.viewer.reading import read_page, read_page_settings
-
-__all__ = ["read_page", "read_page_settings", "viewer_page"]
+It stands on the numbers of `stereo.formats` (glasses, colours, wiggle) and is one of its formats,
+so it imports single modules from there and never the registry.
+"""

@@ -40,8 +40,8 @@ def test_embeddings_of_trimmed_captions_are_the_same(tmp_path: Path) -> None:
     tokens = encoder.tokenize(["a red sphere", "a blue box left of a pink card"])
     short = trim(tokens)
     assert short.shape == (2, 10)
-    whole = encoder.encode_tokens(tokens)[:, :10]
-    torch.testing.assert_close(encoder.encode_tokens(short), whole)
+    whole = encoder.encode_with_transformer(tokens)[:, :10]
+    torch.testing.assert_close(encoder.encode_with_transformer(short), whole)
 
 
 def test_an_encoder_learns_left_from_right_and_a_denoiser_takes_it(tmp_path: Path) -> None:

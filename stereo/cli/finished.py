@@ -1,0 +1,58 @@
+"""Seeds and fingerprints: what tells one result from another, and which of them are there.
+
+A seed depends on `--seed` and on the picture's name or the prompt's text, on nothing else: alone,
+in a folder, in any order and on any device the same picture gives the same pair.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stereo.formats import FORMATS
+from stereo.formats.metadata import from_text
+from stereo.noise import derived_seed
+
+FINGERPRINT_DIGITS = 16
+
+
+def item_seed(seed: int, name: str) -> int:
+    """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
+    return derived_seed(seed, name) >> 1
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Return a short text that is equal for equal settings only."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+class Finished:
+    """What a folder of results holds: complete pairs, by fingerprint and sample."""
+
+    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
+        """Read the sidecars of a folder; one that does not exist holds nothing."""
+        self._endings = [FORMATS[name].ending for name in formats]
+        self._pairs: dict[tuple[str, int], Path] = {}
+        for sidecar in sorted(folder.glob("*.json")):
+            first = sidecar.with_name(f"{sidecar.stem}{self._endings[0]}")
+            for key in self._keys(sidecar):
+                self._pairs.setdefault(key, first)
+
+    def find(self, fingerprint: str, samples: int) -> list[Path]:
+        """Return the first file of each sample's pair; none unless all of them are there."""
+        keys = [(fingerprint, sample) for sample in range(samples)]
+        if not all(key in self._pairs for key in keys):
+            return []
+        return [self._pairs[key] for key in keys]
+
+    def _keys(self, sidecar: Path) -> list[tuple[str, int]]:
+        try:
+            settings = from_text(sidecar.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return []  # another program's file
+        key = settings.get("fingerprint"), settings.get("sample", 0)
+        files = [sidecar.with_name(f"{sidecar.stem}{ending}") for ending in self._endings]
+        is_ours = isinstance(key[0], str) and isinstance(key[1], int)
+        return [key] if is_ours and all(path.is_file() for path in files) else []

@@ -1,0 +1,140 @@
+"""Uploads, checkpoints and requests: what a visitor may give, and what is said otherwise."""
+
+import importlib.util
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stereo.app.catalogue import EMBEDDED_NAME, list_checkpoints, pick_checkpoint
+from stereo.app.settings import MAX_STEPS, WORKING_PIXELS, Limits
+from stereo.app.uploads import read_map, read_picture
+from stereo.cli.fields import options_of
+from stereo.cli.finished import item_seed
+from stereo.cli.options import stereo_options
+from stereo.options import SamplingOptions
+from tests.stereo.app.conftest import make_request
+
+ROOT = Path(__file__).resolve().parents[3]
+LIMITS = Limits()
+
+
+def test_a_picture_is_read_as_it_is(photo: Path) -> None:
+    picture = read_picture(photo, LIMITS)
+    assert np.array_equal(picture.image, np.asarray(Image.open(photo)))
+    assert (picture.size_px, picture.note) == ((64, 48), "")
+
+
+def test_a_large_picture_is_scaled_down_and_says_so(tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 1000), (10, 20, 30)).save(tmp_path / "wide.png")
+    picture = read_picture(tmp_path / "wide.png", LIMITS)
+    width, height = picture.size_px
+    assert width * height <= WORKING_PIXELS * 1.01
+    assert abs(width / height - 3) < 0.01
+    assert picture.note.startswith("3000 × 1000 px, worked on at")
+
+
+def test_too_many_pixels_are_refused_undecoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("1", (5000, 4000)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda image: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match="bomb.png .* 5000 x 4000 pixels, expected at most 19"):
+        read_picture(tmp_path / "bomb.png", Limits(max_megapixels=19))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n broken"])
+def test_a_wrong_file_is_named_without_its_folder(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="notes.png") as caught:
+        read_picture(path, LIMITS)
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_map_must_fit_the_picture(tmp_path: Path) -> None:
+    np.save(tmp_path / "near.npy", np.arange(12, dtype=np.float32).reshape(3, 4))
+    fitting = read_map(tmp_path / "near.npy", LIMITS, size_px=(64, 48))
+    assert fitting.shape == (48, 64)
+    assert fitting[0, 0] < fitting[-1, -1]
+    turned = read_map(tmp_path / "near.npy", LIMITS, size_px=None, kind="depth")
+    assert turned[0, 1] > turned[-1, -1]
+    with pytest.raises(ValueError, match="near.npy is 4x3 px, the image 50x50") as caught:
+        read_map(tmp_path / "near.npy", LIMITS, size_px=(50, 50))
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_published_files_come_first_and_other_kinds_are_left_out(tmp_path: Path) -> None:
+    for name in ("zoo.safetensors", "v2-1_512-ema-pruned.ckpt", "v2-1_768-ema-pruned.safetensors"):
+        (tmp_path / name).touch()
+    for name in ("512-depth-ema.ckpt", "shapes.safetensors", "shapes-depth.safetensors", "a.txt"):
+        (tmp_path / name).touch()
+    assert [each.name for each in list_checkpoints("text", tmp_path)] == [
+        "v2-1_768-ema-pruned.safetensors",
+        "v2-1_512-ema-pruned.ckpt",
+        EMBEDDED_NAME,
+        "zoo.safetensors",
+    ]
+    depth = list_checkpoints("depth", tmp_path)
+    names = ["512-depth-ema.ckpt", EMBEDDED_NAME, "zoo.safetensors"]
+    assert [each.name for each in depth] == names
+    assert depth[1].path == tmp_path / "shapes-depth.safetensors"
+
+
+@pytest.mark.parametrize("name", ["../secret.ckpt", "/etc/passwd", "shapes.safetensors", ""])
+def test_only_listed_names_are_checkpoints(name: str) -> None:
+    with pytest.raises(ValueError, match="expected one of Shapes"):
+        pick_checkpoint("text", name)
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "words"),
+    [
+        ("text", {"prompt": "  "}, "Write a prompt"),
+        ("depth", {}, "Choose a picture"),
+        ("image", {}, "Choose a picture"),
+        ("text", {"prompt": "x" * 1001}, "at most 1000 characters"),
+        ("text", {"steps": MAX_STEPS + 1}, "steps: got 101"),
+        ("text", {"samples": 5}, "pairs: got 5"),
+        ("text", {"preset": "magic"}, "preset: got 'magic'"),
+        ("text", {"scale_percent": 80}, "scale_percent: got 80"),
+        ("text", {"seed": -1}, "seed: got -1"),
+        ("image", {"picture": Path("a.png"), "inner_steps": 0}, "inner_steps: got 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(task: str, changes: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make_request(task, **changes).check()
+
+
+@pytest.mark.parametrize("task", ["text", "depth", "image"])
+def test_the_command_asks_for_the_same(task: str) -> None:
+    request = make_request(
+        task,
+        prompt='it\'s a "sphere"',
+        picture=None if task == "text" else Path("/upload/cat photo.png"),
+        own_map=Path("/upload/map.npy"),
+        map_kind="depth",
+        preset="paper",
+        scale_percent=5.5,
+        guidance_scale=2.5,
+        seed=7,
+        strength=0.5,
+        inner_steps=2,
+    )
+    words = shlex.split(request.command())
+    spec = importlib.util.spec_from_file_location("script", ROOT / words[1])
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    args = script.parse(words[2:])
+    job, sampling = request.job(), options_of(SamplingOptions, args)
+    assert stereo_options(args) == job.options and sampling == request.sampling()
+    # The scripts give every picture and prompt a seed of its own, so the page has to.
+    name = request.prompt if task == "text" else "cat photo.png"
+    assert job.sampling == replace(sampling, seed=item_seed(sampling.seed, name))
+    assert (args.prompt, args.disparity, args.map) == (request.prompt, Path("map.npy"), "depth")
+    if task == "image":
+        assert args.inner_steps == request.inner_steps
