@@ -6,13 +6,11 @@ if __name__ == "__main__":
     interrupt.install()  # first, as the imports below take a while
 
 import argparse
-import dataclasses
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from shapes.training.settings import Settings, read_settings
 from stereo.cli.command import LOGGERS, OneLineParser, run
 from stereo.cli.types import whole_number
 
@@ -31,31 +29,21 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def limited(settings: Settings, arguments: argparse.Namespace) -> Settings:
-    """Return `settings` with the limits of the command line."""
-    given = {"max_minutes": arguments.max_minutes, "max_steps": arguments.max_steps}
-    given = {key: value for key, value in given.items() if value is not None}
-    return dataclasses.replace(settings, limits=dataclasses.replace(settings.limits, **given))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what the configuration names."""
     args = parse_arguments(arguments)
     logging.basicConfig(format="%(asctime)s %(message)s")
     for name in LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if args.verbose else logging.INFO)
-    from shapes.training.parts import train_part
+    from shapes.training.run import train
 
-    found = read_settings(args.config)
-    paths = found if isinstance(found, list) else [args.config]
-    for path in paths:
-        name = path.stem if len(paths) > 1 or not args.out else ""
-        train_part(
-            limited(read_settings(path), args),
-            folder=(args.out or Path("runs")) / name,
-            devices=args.devices,
-            resume=args.resume,
-        )
+    train(
+        args.config,
+        out=args.out,
+        limits={"max_minutes": args.max_minutes, "max_steps": args.max_steps},
+        devices=args.devices,
+        resume=args.resume,
+    )
     return 0
 
 

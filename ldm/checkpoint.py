@@ -187,9 +187,6 @@ def save_checkpoint(
         ValueError: `path` has another suffix, or a weight is not finite in float16.
         OSError: The file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     path = Path(path)
     if path.suffix != ".safetensors":
         raise ValueError(f"path: got {path}, expected a name ending in .safetensors")
@@ -202,11 +199,36 @@ def save_checkpoint(
     metadata = {"format": "pt", "config": json.dumps(as_plain(config))}
     if elsewhere:
         metadata[ELSEWHERE] = json.dumps(dict(elsewhere))
+    write_tensors(path, state, metadata)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write safetensors that appear whole or not at all, the same bytes in every process.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
     try:
         with whole_file(path) as partial:
-            save_file(state, str(partial), metadata=metadata)
+            save_file(tensors, str(partial), metadata=dict(metadata))
+            _sort_metadata(partial)
     except SafetensorError as error:
         raise OSError(f"{path}: cannot be written ({error})") from error
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file, which each process writes in another order."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def _half(name: str, tensor: Tensor) -> Tensor:

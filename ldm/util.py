@@ -75,7 +75,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (YAMLError, OmegaConfBaseException, ValueError, OSError, RecursionError) as error:
         raise ValueError(
-            f"config: {path} is no YAML file ({' '.join(str(error).split())})"
+            f"config: {path} is no YAML file ({' '.join(str(error).split())[:200]})"
         ) from error
     if not isinstance(config, dict):
         raise ValueError(f"config: {path} holds no keys and values")

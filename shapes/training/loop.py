@@ -1,42 +1,48 @@
 """The training loop, on Lightning: schedule, average of the weights, saving, pictures."""
 
-import csv
 import logging
 import math
+import sys
+import threading
 import time
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.data import DataLoader
+from torch.optim.swa_utils import AveragedModel
+from torchvision.utils import save_image
 
-from ldm.files import write_text
-from shapes.training.checkpoint import CHECKPOINT, PiecewiseIO, check_resume
-from shapes.training.ema import WeightAverage
-from shapes.training.fast_norm import use_fast_norms
-from shapes.training.pictures import save_curve, save_picture
+from ldm.files import remove_stale, whole_file, write_text
+from shapes.training.checkpoint import CHECKPOINT, WholeFileIO
+from shapes.training.interrupt import deferred_interrupt
 from shapes.training.settings import Settings
 from shapes.training.task import Task
 
-logger = logging.getLogger(__name__)
-
 LOG_EVERY_STEPS = 10
+CURVE_HEAD = "step,loss,learning_rate\n"
 
 
 class TrainingLoop(pl.LightningModule):
-    """Runs a task; its state is the step, the minutes spent, the weights and their average."""
+    """Runs a task. Its state: weights, their average, minutes spent, and the loss so far."""
 
-    def __init__(self, task: Task, settings: Settings, *, folder: Path) -> None:
+    def __init__(
+        self, task: Task, settings: Settings, *, folder: Path, interrupt: threading.Event
+    ) -> None:
         super().__init__()
-        self.task, self.settings, self.folder = task, settings, folder
-        self.average = WeightAverage(task, settings.optimiser.ema_decay)
-        self.minutes_before, self.minutes, self.started = 0.0, 0.0, time.monotonic()
-        self.recent: list[Tensor] = []
+        self.task, self.settings, self.folder, self.interrupt = task, settings, folder, interrupt
+        self.trained = [p for p in task.parameters() if p.requires_grad]
+        self.average = average_of(self.trained, settings.optimiser.ema_decay)
+        self.minutes, self.started, self.saved_minutes = 0.0, 0.0, 0.0
+        self.saved_step = -1
+        self.recent: list[float] = []
+        self.curve: list[str] = []
 
     @property
     def progress(self) -> float:
@@ -46,135 +52,126 @@ class TrainingLoop(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return AdamW; the learning rate is set at every step."""
-        told = self.settings.optimiser
-        weights = [p for p in self.task.parameters() if p.requires_grad]
+        options = self.settings.optimiser
         groups = [
-            {"params": [p for p in weights if p.ndim > 1], "weight_decay": told.weight_decay},
-            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+            {"params": [p for p in self.trained if p.ndim > 1]},
+            {"params": [p for p in self.trained if p.ndim <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(
-            groups, lr=told.learning_rate, betas=(0.9, told.beta2), foreach=True
+            groups,
+            lr=options.learning_rate,
+            betas=(0.9, options.beta2),
+            weight_decay=options.weight_decay,
         )
 
-    def on_fit_start(self) -> None:
-        """Start the clock."""
-        self.average.to(self.device)
-        self.started = time.monotonic()
+    def on_train_start(self) -> None:
+        """Start the clock, or stop at once where the minutes were spent before."""
+        self.started = time.monotonic() - 60 * self.minutes
+        self.saved_minutes = self.minutes
+        self.trainer.should_stop = self.progress >= 1
 
-    def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
-        """Read the clock, on all devices alike: they must agree on the stage and on the end."""
-        minutes = self.minutes_before + (time.monotonic() - self.started) / 60
-        self.minutes = self.trainer.strategy.broadcast(minutes)
-
-    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of the batch that belongs to this step."""
-        told = self.settings.optimiser
+        options = self.settings.optimiser
         rate = learning_rate(
-            self.global_step, self.progress, peak=told.learning_rate, warmup=told.warmup_steps
+            self.global_step, self.progress, peak=options.learning_rate, warmup=options.warmup_steps
         )
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
-        stage = self.settings.stage(self.progress)
         with attention_kernel(self.device):
-            loss = self.task.loss(stage, self._generator())
-        self.recent.append(loss.detach())
+            loss = self.task.loss(self.settings.stage(self.progress), self._generator())
+        self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Tensor, batch_idx: int) -> None:
-        """Average the weights, note the loss, and stop when the time is up."""
-        self.average.update()
-        if len(self.recent) >= LOG_EVERY_STEPS:
-            self._note()
-        if self.progress >= 1:
-            self.trainer.should_stop = True
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Average the weights, note the loss, save and stop when it is time.
+
+        All devices go by the clock and by the interrupts of the first one.
+        """
+        self.average.update_parameters(nn.ParameterList(self.trained))
+        self._note(float(outputs["loss"]))
+        state = ((time.monotonic() - self.started) / 60, self.interrupt.is_set())
+        self.minutes, interrupted = self.trainer.strategy.broadcast(state)
+        self.trainer.should_stop = interrupted or self.progress >= 1
+        pause = self.minutes - self.saved_minutes
+        if self.trainer.should_stop or pause > self.settings.limits.save_minutes:
+            self.save()
+
+    def on_train_end(self) -> None:
+        """Save the end."""
+        self.save()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what Lightning does not know of."""
-        checkpoint["average"] = self.average.state_dict()
         checkpoint["minutes"] = self.minutes
         checkpoint["fingerprint"] = self.settings.fingerprint()
+        checkpoint["recent"], checkpoint["curve"] = self.recent, self.curve
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take it back."""
-        self.average.load_state_dict(checkpoint["average"])
-        self.minutes_before = checkpoint["minutes"]
-        if not self.global_rank:
-            drop_rows_after(self.folder / "loss.csv", checkpoint["global_step"])
+        self.minutes = checkpoint["minutes"]
+        self.recent, self.curve = checkpoint["recent"], checkpoint["curve"]
+
+    def save(self) -> None:
+        """Write the checkpoint, then weights, curve and picture; once for a step."""
+        if self.saved_step == self.global_step:
+            return
+        self.trainer.save_checkpoint(self.folder / CHECKPOINT)
+        if self.trainer.is_global_zero:
+            self.write_results()
+        self.saved_step, self.saved_minutes = self.global_step, self.minutes
 
     def write_results(self) -> None:
-        """Write the curve, a picture and the weights, all of the averaged weights."""
-        save_curve(self.folder / "loss.csv", self.folder / "loss.png")
-        # Compiling for a few pictures would take longer than the pictures.
-        with self.average.applied(), torch.compiler.set_stance("force_eager"):
+        """Write the curve, and a picture and the weights file of the averaged weights."""
+        write_text(self.folder / "loss.csv", CURVE_HEAD + "".join(self.curve))
+        training = [module for module in self.task.modules() if module.training]
+        with self.averaged(), torch.no_grad():
             self.task.eval()
-            picture = self.folder / "samples" / f"{self.global_step:06d}.png"
-            with torch.no_grad():
-                save_picture(picture, self.task.sheet())
+            with whole_file(self.folder / "samples" / f"{self.global_step:06d}.png") as partial:
+                save_image(self.task.sheet(), partial)
             self.task.export(Path(self.settings.weights))
-            self.task.train()
+        for module in training:
+            module.training = True
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the task, and its own back on exit."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def _swap(self) -> None:
+        for own, average in zip(self.trained, self.average.parameters(), strict=True):
+            own.data, average.data = average.data, own.data
 
     def _generator(self) -> torch.Generator:
         """Return the stream of this step and this device alone."""
         stream = (self.settings.seed * 1_000_003 + self.global_step) * 1009 + self.global_rank
         return torch.Generator().manual_seed(stream)
 
-    def _note(self) -> None:
-        loss = float(torch.stack(self.recent).mean())
-        self.recent.clear()
-        if self.global_rank:
-            return
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        path = self.folder / "loss.csv"
-        new = not path.exists()
-        with path.open("a", newline="") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", "minutes", "loss", "learning_rate"])
-            writer.writerow([self.global_step, f"{self.minutes:.3f}", f"{loss:.6f}", f"{rate:.3e}"])
+    def _note(self, loss: float) -> None:
+        self.recent.append(loss)
+        if len(self.recent) == LOG_EVERY_STEPS:
+            rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+            mean = sum(self.recent) / LOG_EVERY_STEPS
+            self.curve.append(f"{self.global_step},{mean:.6f},{rate:.3e}\n")
+            self.recent.clear()
 
 
-class Saver(pl.Callback):
-    """Writes checkpoint and results every few minutes and at the end."""
+def average_of(weights: list[nn.Parameter], decay: float) -> AveragedModel:
+    """Return the running average of weights.
 
-    def __init__(self, every_minutes: float) -> None:
-        self.every_minutes, self.saved_at = every_minutes, 0.0
+    Its decay grows with the number of updates, so that the random start is soon forgotten.
+    """
 
-    def on_train_batch_start(
-        self, trainer: pl.Trainer, pl_module: TrainingLoop, batch: Any, batch_idx: int
-    ) -> None:
-        """Save what the last step left, when it is time: callbacks end a step before the loop."""
-        if pl_module.minutes - self.saved_at > self.every_minutes:
-            self._save(trainer, pl_module)
+    def update(averages: list[Tensor], values: list[Tensor], updates: Tensor) -> None:
+        grown = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        torch._foreach_lerp_(averages, values, 1 - grown)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: TrainingLoop) -> None:
-        """Save the end."""
-        self._save(trainer, pl_module)
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: TrainingLoop, exception: BaseException
-    ) -> None:
-        """Save what Ctrl-C ends; of several processes only all together could."""
-        if isinstance(exception, KeyboardInterrupt) and trainer.world_size == 1:
-            self._save(trainer, pl_module)
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: TrainingLoop) -> None:
-        """Count from the minutes that a resumed run has had."""
-        self.saved_at = pl_module.minutes_before
-
-    def _save(self, trainer: pl.Trainer, loop: TrainingLoop) -> None:
-        trainer.save_checkpoint(loop.folder / CHECKPOINT)
-        if trainer.is_global_zero:
-            loop.write_results()
-        self.saved_at = loop.minutes
-
-
-def drop_rows_after(path: Path, step: int) -> None:
-    """Take what a run noted after its last checkpoint out of the curve: it will note it again."""
-    if not path.exists():
-        return
-    head, *rows = path.read_text().splitlines(keepends=True)
-    kept = [row for row in rows if int(row.partition(",")[0]) <= step]
-    write_text(path, "".join([head, *kept]))
+    average = AveragedModel(nn.ParameterList(weights), multi_avg_fn=update)
+    return average.requires_grad_(False)
 
 
 def attention_kernel(device: torch.device) -> AbstractContextManager[None]:
@@ -187,55 +184,53 @@ def learning_rate(step: int, progress: float, *, peak: float, warmup: int) -> fl
     return peak * min(1.0, (step + 1) / max(1, warmup)) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def fit(settings: Settings, task: Task, *, folder: Path, devices: int, resume: bool) -> None:
+def fit(trainer: pl.Trainer, settings: Settings, task: Task, *, folder: Path, resume: bool) -> None:
     """Train `task`, writing into `folder`.
 
     Raises:
-        FileNotFoundError: `resume` without a checkpoint.
-        ValueError: the checkpoint belongs to another configuration, or there are not so many
-            devices.
         KeyboardInterrupt: Ctrl-C, after saving.
     """
-    checkpoint = folder / CHECKPOINT
-    if resume:
-        check_resume(checkpoint, settings)
-    (folder / "samples").mkdir(parents=True, exist_ok=True)
-    if not resume:
-        (folder / "loss.csv").unlink(missing_ok=True)
-    if settings.compile:
-        task.compile_networks()
-    use_fast_norms(task)
-    loop = TrainingLoop(task, settings, folder=folder)
-    # Batches are drawn inside the step: the loader only counts.
-    steps = DataLoader(range(settings.limits.max_steps), batch_size=1)
-    start = str(checkpoint) if resume else None
-    try:
-        trainer = make_trainer(settings, devices)
-    except MisconfigurationException as error:
-        raise ValueError(f"devices: got {devices}, but {str(error).splitlines()[0]}") from error
-    try:
-        trainer.fit(loop, steps, ckpt_path=start, weights_only=True)
-    except SystemExit as leaving:
-        # How Lightning ends after Ctrl-C.
-        if trainer.interrupted:
-            raise KeyboardInterrupt from leaving
-        raise
+    for place in (folder, folder / "samples", Path(settings.weights).parent):
+        remove_stale(place)
+    start = folder / CHECKPOINT if resume else None
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    with deferred_interrupt() as interrupt, warnings.catch_warnings():
+        # Of networks in evaluation mode, and of loaders that cannot go on: ours only counts.
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        loop = TrainingLoop(task, settings, folder=folder, interrupt=interrupt)
+        steps = range(settings.limits.max_steps)
+        try:
+            trainer.fit(loop, steps, ckpt_path=start, weights_only=True)
+        except SystemExit as leaving:  # how Lightning ends after a signal
+            if trainer.interrupted or interrupt.is_set():
+                raise KeyboardInterrupt from leaving
+            raise
+        if interrupt.is_set():
+            raise KeyboardInterrupt
+    if loop.saved_step < 0 and trainer.is_global_zero:
+        loop.write_results()  # resumed after its last step, perhaps killed before it wrote these
 
 
 def make_trainer(settings: Settings, devices: int) -> pl.Trainer:
-    """Return Lightning's trainer, in bfloat16, with nothing on but what is needed."""
-    return pl.Trainer(
-        devices=devices,
-        strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
-        precision="bf16-mixed",
-        max_steps=settings.limits.max_steps,
-        max_epochs=-1,
-        gradient_clip_val=settings.optimiser.clip_norm,
-        plugins=[PiecewiseIO()],
-        callbacks=[Saver(settings.limits.save_minutes)],
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
+    """Return Lightning's trainer, in bfloat16, with nothing on but what is needed.
+
+    Raises:
+        ValueError: there are not so many devices.
+    """
+    try:
+        return pl.Trainer(
+            devices=devices,
+            strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+            precision="bf16-mixed",
+            max_steps=settings.limits.max_steps,
+            max_epochs=-1,
+            gradient_clip_val=settings.optimiser.clip_norm,
+            plugins=[WholeFileIO()],
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=sys.stdout.isatty(),
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+    except MisconfigurationException as error:
+        raise ValueError(f"devices: got {devices}, but {str(error).splitlines()[0]}") from error

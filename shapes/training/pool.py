@@ -2,21 +2,22 @@
 
 A shard is three files: images (N, S, S, 3) uint8, disparity (N, S, S) float16 in pixels, and
 captions. The captions are written last, so a shard that has them is whole: rendering can stop
-anywhere, go on later, and run in several processes.
+anywhere and go on later.
 """
 
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import ConcatDataset, Dataset
 
-from ldm.files import whole_file, write_bytes, write_text
+from ldm.files import remove_stale, whole_file, write_text
+from shapes.world.scenes import render_views
 
 logger = logging.getLogger(__name__)
 
@@ -24,63 +25,60 @@ SHARD_SCENES = 256
 RENDER_BATCH = 16
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Rendered scenes, memory-mapped; scene i has the seed `first_seed + i`."""
+class Shard(Dataset):
+    """The first scenes of a shard, memory-mapped: as many as there are captions."""
 
-    images: tuple[np.ndarray, ...]
-    disparities_px: tuple[np.ndarray, ...]
-    captions: tuple[str, ...]
+    def __init__(self, images: np.ndarray, disparity_px: np.ndarray, captions: list[str]) -> None:
+        self.images, self.disparity_px, self.captions = images, disparity_px, captions
 
     def __len__(self) -> int:
         return len(self.captions)
 
-    @cached_property
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return image (S, S, 3) uint8 and disparity (S, S) float16 in pixels, near = large."""
+        return self.images[index], self.disparity_px[index]
+
+
+class Pool(ConcatDataset):
+    """Rendered scenes of one folder or several, in the order of their seeds."""
+
+    datasets: list[Shard]
+
+    @property
+    def captions(self) -> list[str]:
+        """Captions of all scenes."""
+        return [caption for shard in self.datasets for caption in shard.captions]
+
+    @property
     def size_px(self) -> int:
         """Side of the images."""
-        return int(self.images[0].shape[1])
+        return int(self.datasets[0].images.shape[1])
 
-    def image(self, index: int) -> np.ndarray:
-        """Return image `index` (S, S, 3) uint8."""
-        return self.images[index // SHARD_SCENES][index % SHARD_SCENES]
+    def images(self, indices: Sequence[int]) -> Tensor:
+        """Return images (B, 3, S, S) in [-1, 1]."""
+        return to_network(np.stack([self[i][0] for i in indices]))
 
-    def disparity_px(self, index: int) -> np.ndarray:
-        """Return disparity `index` (S, S) float16, near = large."""
-        return self.disparities_px[index // SHARD_SCENES][index % SHARD_SCENES]
+    def disparities(self, indices: Sequence[int]) -> Tensor:
+        """Return disparities (B, S, S) in pixels."""
+        return torch.from_numpy(np.stack([self[i][1] for i in indices])).float()
 
 
 def render_pool(
-    folder: Path,
-    count: int,
-    *,
-    first_seed: int,
-    size_px: int,
-    device: str = "cpu",
-    worker: int = 0,
-    workers: int = 1,
+    folder: Path, count: int, *, first_seed: int, size_px: int, device: str = "cpu"
 ) -> None:
     """Render what is missing of `count` scenes (rounded up to whole shards) into `folder`.
 
-    Each of `workers` processes that run at once takes every `workers`-th shard, from `worker`.
-    """
-    _claim(folder, first_seed=first_seed, size_px=size_px)
-    for shard in range(worker, -(-count // SHARD_SCENES), workers):
-        if not _paths(folder, shard)[-1].exists():
-            _render_shard(folder, shard, first_seed=first_seed, size_px=size_px, device=device)
-            logger.info("rendered shard %d of %s", shard, folder)
-
-
-def _claim(folder: Path, *, first_seed: int, size_px: int) -> None:
-    """Say in a folder which scenes it is for, or compare with what it says.
-
     Raises:
-        ValueError: it holds other scenes.
+        ValueError: the folder is for other scenes.
     """
-    path, told = folder / "pool.json", {"first_seed": first_seed, "size_px": size_px}
-    if not path.is_file():
-        write_text(path, json.dumps(told) + "\n")
-    elif (known := json.loads(path.read_text())) != told:
-        raise ValueError(f"data, folder: {folder} holds scenes of {known}, expected {told}")
+    folder.mkdir(parents=True, exist_ok=True)
+    remove_stale(folder)
+    _claim(folder, {"first_seed": first_seed, "size_px": size_px})
+    for shard in range(-(-count // SHARD_SCENES)):
+        if not _paths(folder, shard)[-1].exists():
+            first = first_seed + shard * SHARD_SCENES
+            _render_shard(folder, shard, range(first, first + SHARD_SCENES), size_px, device)
+            logger.info("rendered shard %d of %s", shard, folder)
 
 
 def open_pool(folder: Path, count: int | None = None) -> Pool:
@@ -88,36 +86,22 @@ def open_pool(folder: Path, count: int | None = None) -> Pool:
 
     Raises:
         FileNotFoundError: `folder` holds no whole shard.
+        ValueError: a file is damaged.
     """
-    images, disparities, captions = [], [], []
-    shard = 0
-    while (count is None or len(captions) < count) and _paths(folder, shard)[-1].exists():
-        image_path, disparity_path, caption_path = _paths(folder, shard)
-        images.append(np.load(image_path, mmap_mode="r"))
-        disparities.append(np.load(disparity_path, mmap_mode="r"))
-        captions += json.loads(caption_path.read_text())
-        shard += 1
-    if not captions:
-        raise FileNotFoundError(f"pool: {folder} holds no rendered shard")
-    return Pool(tuple(images), tuple(disparities), tuple(captions[:count]))
+    shards, room = [], count
+    while (room is None or room > 0) and _paths(folder, len(shards))[-1].exists():
+        images, disparity, captions = _paths(folder, len(shards))
+        shard = Shard(_map_array(images), _map_array(disparity), _read_json(captions)[:room])
+        shards.append(shard)
+        room = None if room is None else room - len(shard)
+    if not shards:
+        raise FileNotFoundError(f"data, folder: {folder} holds no rendered shard")
+    return Pool(shards)
 
 
 def join_pools(pools: Sequence[Pool]) -> Pool:
-    """Return one pool of the scenes of several.
-
-    Raises:
-        ValueError: one but the last does not end with a whole shard.
-    """
-    broken = [len(pool) for pool in pools[:-1] if len(pool) % SHARD_SCENES]
-    if broken:
-        raise ValueError(
-            f"scenes: got {broken[0]}, expected a multiple of {SHARD_SCENES} where others follow"
-        )
-    return Pool(
-        tuple(shard for pool in pools for shard in pool.images),
-        tuple(shard for pool in pools for shard in pool.disparities_px),
-        tuple(caption for pool in pools for caption in pool.captions),
-    )
+    """Return one pool of the scenes of several."""
+    return Pool([shard for pool in pools for shard in pool.datasets])
 
 
 def draw_crops(
@@ -134,49 +118,61 @@ def draw_crops(
         y, x = torch.randint(room, (2,), generator=generator).tolist()
         step = 1 if torch.rand((), generator=generator) < 0.5 else -1
         window = np.s_[y : y + size_px, x : x + size_px]
-        images.append(pool.image(index)[window][:, ::step])
-        disparities.append(pool.disparity_px(index)[window][:, ::step])
+        image, disparity = pool[index]
+        images.append(image[window][:, ::step])
+        disparities.append(disparity[window][:, ::step])
     return to_network(np.stack(images)), torch.from_numpy(np.stack(disparities)).float()
 
 
 def to_network(images: np.ndarray) -> Tensor:
     """Return (B, 3, H, W) float32 in [-1, 1] from (B, H, W, 3) uint8."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return torch.from_numpy(np.array(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def save_array(path: Path, array: np.ndarray) -> None:
     """Write a .npy file that appears whole or not at all."""
-    with whole_file(path) as partial, partial.open("wb") as file:
-        np.save(file, array)
+    with whole_file(path) as partial:
+        np.save(partial, array)
 
 
-def _render_shard(folder: Path, shard: int, *, first_seed: int, size_px: int, device: str) -> None:
-    seeds = range(first_seed + shard * SHARD_SCENES, first_seed + (shard + 1) * SHARD_SCENES)
-    batches = [
-        _render_batch(seeds[start : start + RENDER_BATCH], size_px=size_px, device=device)
-        for start in range(0, SHARD_SCENES, RENDER_BATCH)
-    ]
+def _claim(folder: Path, scenes: dict[str, int]) -> None:
+    """Note in a folder which scenes it is for, or compare with the note that is there."""
+    path = folder / "pool.json"
+    if not path.is_file():
+        write_text(path, json.dumps(scenes) + "\n")
+    elif (present := _read_json(path)) != scenes:
+        raise ValueError(f"data, folder: {folder} holds scenes of {present}, expected {scenes}")
+
+
+def _render_shard(folder: Path, shard: int, seeds: range, size_px: int, device: str) -> None:
+    images, disparities, captions = [], [], []
+    for start in range(0, len(seeds), RENDER_BATCH):
+        views = render_views(seeds[start : start + RENDER_BATCH], size_px=size_px, device=device)
+        pixels = (views.left * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+        images.append(pixels.cpu().numpy())
+        disparities.append(views.disparity_left_px.half().cpu().numpy())
+        captions += views.captions
     image_path, disparity_path, caption_path = _paths(folder, shard)
-    save_array(image_path, np.concatenate([batch[0] for batch in batches]))
-    save_array(disparity_path, np.concatenate([batch[1] for batch in batches]))
-    captions = [caption for batch in batches for caption in batch[2]]
-    write_bytes(caption_path, json.dumps(captions).encode())
+    save_array(image_path, np.concatenate(images))
+    save_array(disparity_path, np.concatenate(disparities))
+    write_text(caption_path, json.dumps(captions))
 
 
-def _render_batch(
-    seeds: Sequence[int], *, size_px: int, device: str
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    from shapes.world.shapes import render_views
+def _map_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"data, folder: {path} is damaged; delete it and run again") from error
 
-    views = render_views(seeds, size_px=size_px, device=device)
-    pixels = (views.left * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-    return pixels.cpu().numpy(), views.disparity_left_px.half().cpu().numpy(), views.captions
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"data, folder: {path} is damaged; delete it and run again") from error
 
 
 def _paths(folder: Path, shard: int) -> tuple[Path, Path, Path]:
-    stem = folder / f"{shard:05d}"
-    return (
-        stem.with_suffix(".images.npy"),
-        stem.with_suffix(".disparity.npy"),
-        stem.with_suffix(".captions.json"),
-    )
+    """Return the files of a shard: images, disparities and, written last, captions."""
+    endings = ("images.npy", "disparity.npy", "captions.json")
+    return tuple(folder / f"{shard:05d}.{ending}" for ending in endings)

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torchvision.utils import make_grid
 
 from shapes.training.settings import Settings, Stage
+
+SHEET_IMAGES = 6
 
 
 class Task(nn.Module, ABC):
     """A part being trained: its networks, its loss, its pictures, and its weights file.
 
-    Batches are drawn inside `loss` from the generator that it is given, so that they are a
-    function of the seed, the step and the stage. Where a run's steps end it, and not its minutes,
-    it resumes exactly.
+    Batches are drawn inside `loss` from the generator that it gets, so that they are a function
+    of the seed, the step and the stage. A run that is ended by its steps, not its minutes, resumes
+    exactly.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -38,5 +41,7 @@ class Task(nn.Module, ABC):
     def export(self, path: Path) -> None:
         """Write the weights as they are now, with the configuration inside."""
 
-    def compile_networks(self) -> None:
-        """Compile what the loss runs; the default leaves it as it is."""
+
+def grid(*rows: Tensor, columns: int) -> Tensor:
+    """Lay images (B, 3, H, W) in [0, 1] out side by side, `columns` a row, as (3, H, W)."""
+    return make_grid(torch.cat(rows), nrow=columns, padding=0).clamp(0, 1)

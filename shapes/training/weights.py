@@ -1,23 +1,42 @@
-"""Weights of single parts, as files between one part's training and the next."""
+"""Networks of single parts: built from a configuration, or from the file that a part wrote."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from dpt.weights import read_tensors
+from ldm.util import instantiate_from_config
 
 UNREAD_ENDINGS = ("logit_scale", "text_projection")
 # The UNet and the text encoder.
 DENOISER = ("model.diffusion_model.", "cond_stage_model.")
-# What the embedded models share, and where: with them no file stayed under 16 MiB.
+# Parts that the embedded models share, and their files: with them no file stayed under 16 MiB.
 SHARED_AUTOENCODER = {"first_stage_model.": "models/first_stage_models/shapes.safetensors"}
 SHARED_PARTS = {
     **SHARED_AUTOENCODER,
     "depth_model.model.": "midas_models/shapes-dpt.safetensors",
 }
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def build_network(config: Mapping[str, Any], kind: type[Network]) -> Network:
+    """Build the network of `kind` that `model` of a training configuration describes.
+
+    Raises:
+        ValueError: it describes another network, or none.
+    """
+    try:
+        network = instantiate_from_config(config)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"model: cannot be built ({reason})") from error
+    if not isinstance(network, kind):
+        target = config["target"]
+        raise ValueError(f"model, target: got {target!r}, expected a kind of {kind.__name__}")
+    return network
 
 
 def part_config(path: Path) -> dict[str, Any]:
@@ -64,12 +83,10 @@ def load_strictly(
     *,
     path: Path,
     prefixes: tuple[str, ...] = ("",),
-    place: str = "the configuration",
 ) -> None:
     """Copy `tensors` into all of the network's weights whose names begin with `prefixes`.
 
-    Weights that nothing reads keep their values, whether a file has them or not. `place` tells in
-    an error where they should fit.
+    Weights that nothing reads keep their values, whether a file has them or not.
 
     Raises:
         ValueError: a name is missing or unknown, or a shape is another.
@@ -80,7 +97,7 @@ def load_strictly(
     wrong = sorted(wanted ^ set(tensors))
     wrong += [n for n in wanted & set(tensors) if own[n].shape != tensors[n].shape]
     if wrong:
-        raise ValueError(f"{path}: does not fit {place} ({len(wrong)}: {wrong[0]}, ...)")
+        raise ValueError(f"{path}: does not fit the configuration ({len(wrong)}: {wrong[0]}, ...)")
     network.load_state_dict(tensors, strict=False)
 
 

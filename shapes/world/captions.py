@@ -1,6 +1,7 @@
 """Captions that say only what can be seen, from "a red sphere" to two related objects."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,20 +46,10 @@ class SeenObject:
     depth: float
 
     @classmethod
-    def of(
-        cls, solid: Solid, index: int, *, share: float, centre: tuple[float, float], depth: float
-    ) -> "SeenObject":
-        """Return how the left image shows `solid`."""
-        return cls(
-            index=index,
-            shape=solid.name,
-            colour=solid.colour,
-            adjective=solid.adjective,
-            texture=solid.material.texture,
-            share=share,
-            centre=centre,
-            depth=depth,
-        )
+    def of(cls, solid: Solid, index: int, **view: Any) -> "SeenObject":
+        """Return how the left image shows `solid`; `view` is share, centre and depth."""
+        texture = solid.material.texture
+        return cls(index, solid.name, solid.colour, solid.adjective, texture, **view)
 
 
 def noun_phrase(rng: np.random.Generator, solid: Solid) -> str:
@@ -84,11 +75,6 @@ def relation(first: SeenObject, second: SeenObject) -> str:
     return "and"
 
 
-def list_phrase(phrases: list[str]) -> str:
-    """Join noun phrases by "and"."""
-    return " and ".join(phrases)
-
-
 def subject(rng: np.random.Generator, scene: Scene, seen: list[SeenObject]) -> str:
     """Name the visible objects, two of them with their relation."""
     phrases = [noun_phrase(rng, scene.solids[entry.index]) for entry in seen]
@@ -97,7 +83,7 @@ def subject(rng: np.random.Generator, scene: Scene, seen: list[SeenObject]) -> s
         first, second = (seen[i] for i in order)
         words = relation(first, second) if rng.random() < 0.8 else "and"
         return f"{phrases[order[0]]} {words} {phrases[order[1]]}"
-    return list_phrase(phrases)
+    return " and ".join(phrases)
 
 
 def describe(scene: Scene, seen: list[SeenObject], shares: np.ndarray) -> str:

@@ -5,24 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from shapes.world import primitives as shape_codes
 from shapes.world.materials import COLOURS, TILES_OF
-from shapes.world.scene import (
-    SHAPES,
-    Material,
-    Rig,
-    Scene,
-    Solid,
-    Staging,
-    Textures,
-    choose,
-    draw_pole,
-    draw_solid,
-    ground_material,
-    staging_of,
-    textures_of,
-    turn,
-)
+from shapes.world.primitives import PLANE
+from shapes.world.scene import SHAPES, Material, Rig, Scene, Solid, choose, turn
+from shapes.world.solids import draw_pole, draw_solid, ground_material
+from shapes.world.staging import Shares, Staging, Textures, staging_of, textures_of
 
 
 def free_place(x: float, z: float, reach: float, taken: list[tuple[float, float, float]]) -> bool:
@@ -125,9 +112,9 @@ def aim_rig(
 
 
 def draw_background(
-    rng: np.random.Generator, rig: Rig, farthest: float, textures: dict[str, float]
-) -> tuple[Solid, str, np.ndarray]:
-    """Draw a wall or a sky at 0.5 to 2 % disparity; return it, its word, the haze colour."""
+    rng: np.random.Generator, rig: Rig, farthest: float, textures: Shares
+) -> tuple[Solid, np.ndarray]:
+    """Draw a wall or a sky at 0.5 to 2 % disparity; return it and the haze colour."""
     is_sky = rng.random() < 0.45
     share = rng.uniform(0.005, 0.011) if is_sky else rng.uniform(0.010, 0.022)
     depth = max(rig.focal * rig.baseline / share, farthest + 1.2)
@@ -145,25 +132,16 @@ def draw_background(
         kind = "clouds" if cloudy else "plain"
         material = Material(kind, tile, blue, mix, 1 / (depth * 1.3), rng.random(2))
         haze = np.array((0.86, 0.89, 0.93)) + rng.uniform(-0.06, 0.04, 3)
-    solid = Solid(
-        "sky" if is_sky else "wall",
-        shape_codes.PLANE,
-        "",
-        "",
-        material,
-        np.ones(3),
-        face,
-        np.array((0.0, 0.0, depth)),
-        is_emissive=is_sky,
-    )
-    return solid, solid.name, haze
+    name, centre = "sky" if is_sky else "wall", np.array((0.0, 0.0, depth))
+    solid = Solid(name, PLANE, "", "", material, np.ones(3), face, centre, is_emissive=is_sky)
+    return solid, haze
 
 
-def draw_floor(rng: np.random.Generator, distance: float, textures: dict[str, float]) -> Solid:
+def draw_floor(rng: np.random.Generator, distance: float, textures: Shares) -> Solid:
     """Draw the floor, the plane y = 0."""
     material = ground_material(rng, textures, scale=distance * rng.uniform(0.45, 0.9))
     yaw = turn(1, rng.uniform(-math.pi, math.pi))
-    return Solid("floor", shape_codes.PLANE, "", "", material, np.ones(3), yaw, np.zeros(3))
+    return Solid("floor", PLANE, "", "", material, np.ones(3), yaw, np.zeros(3))
 
 
 def draw_scene(seed: int) -> Scene:
@@ -176,27 +154,21 @@ def draw_scene(seed: int) -> Scene:
     poles = place_poles(rng, solids, staging, distance=distance, focal=focal)
     rig = aim_rig(rng, solids, staging, distance=distance, focal=focal)
     farthest = max(s.centre[2] for s in solids + poles)
-    background, word, haze = draw_background(rng, rig, farthest, textures.walls)
+    background, haze = draw_background(rng, rig, farthest, textures.walls)
     floor = draw_floor(rng, distance, textures.floors)
     azimuth, elevation = rng.uniform(-1.9, 1.9), rng.uniform(0.6, 1.15)
-    light = np.array(
-        (
-            math.sin(azimuth) * math.cos(elevation),
-            math.sin(elevation),
-            -math.cos(azimuth) * math.cos(elevation),
-        )
-    )
+    across, away = math.sin(azimuth), -math.cos(azimuth)
+    flat, up = math.cos(elevation), math.sin(elevation)
     foggy = rng.random() < 0.15 * staging.odd
     return Scene(
         seed=seed,
         rig=rig,
         solids=[*solids, *poles, floor, background],
         named=len(solids),
-        light=light,
+        light=np.array((across * flat, up, away * flat)),
         ambient=rng.uniform(0.6, 0.75),
         haze=haze,
         fog_length=distance * rng.uniform(1.5, 4.0) if foggy else 1e6,
         clear_depth=0.8 * distance,
-        background=word,
         words=np.random.Generator(np.random.PCG64([seed, 1])),
     )

@@ -37,8 +37,8 @@ def hit_sphere(origin: Triple, ray: Triple) -> Tensor:
     return nearest_positive((-half_b - root) / a, (-half_b + root) / a, square > 0)
 
 
-def hit_box(origin: Triple, ray: Triple) -> Tensor:
-    """Intersect with the cube [-1, 1]^3 by slabs."""
+def slabs(origin: Triple, ray: Triple) -> tuple[Tensor, Tensor]:
+    """Return where rays enter and leave the cube [-1, 1]^3; they miss it if that is later."""
     enter, leave = None, None
     for o, d in zip(origin, ray, strict=True):
         inverse = 1 / d
@@ -46,6 +46,12 @@ def hit_box(origin: Triple, ray: Triple) -> Tensor:
         near, far = centre - spread, centre + spread
         enter = near if enter is None else torch.maximum(enter, near)
         leave = far if leave is None else torch.minimum(leave, far)
+    return enter, leave
+
+
+def hit_box(origin: Triple, ray: Triple) -> Tensor:
+    """Intersect with the cube [-1, 1]^3."""
+    enter, leave = slabs(origin, ray)
     return nearest_positive(enter, leave, enter < leave)
 
 
@@ -117,21 +123,17 @@ def march_torus(origin: Triple, ray: Triple, minor: Tensor, t: Tensor, end: Tens
 def hit_torus(origin: Triple, ray: Triple, minor: Tensor) -> Tensor:
     """Intersect with the torus of major radius 1 and `minor` radius (n, 1) about the y axis."""
     outer = 1 + minor
-    box_o = (origin[0] / outer, origin[1] / minor, origin[2] / outer)
-    box_d = (ray[0] / outer, ray[1] / minor, ray[2] / outer)
-    enter, leave = None, None
-    for o, d in zip(box_o, box_d, strict=True):
-        inverse = 1 / d
-        centre, spread = -o * inverse, inverse.abs()
-        enter = centre - spread if enter is None else torch.maximum(enter, centre - spread)
-        leave = centre + spread if leave is None else torch.minimum(leave, centre + spread)
-    found = (enter < leave) & (leave > NEAREST)
-    where = found.flatten().nonzero()[:, 0]
+    enter, leave = slabs(
+        (origin[0] / outer, origin[1] / minor, origin[2] / outer),
+        (ray[0] / outer, ray[1] / minor, ray[2] / outer),
+    )
+    near = (enter < leave) & (leave > NEAREST)
+    where = near.flatten().nonzero()[:, 0]
     flat_o, flat_d = (
-        tuple(part.expand_as(found).reshape(-1)[where] for part in triple)
+        tuple(part.expand_as(near).reshape(-1)[where] for part in triple)
         for triple in (origin, ray)
     )
-    flat_minor = minor.expand_as(found).reshape(-1)[where]
+    flat_minor = minor.expand_as(near).reshape(-1)[where]
     start = enter.flatten()[where].clamp_min(NEAREST)
     t = torch.full_like(enter, MISS).flatten()
     t[where] = march_torus(flat_o, flat_d, flat_minor, start, leave.flatten()[where])
@@ -142,13 +144,7 @@ def intersect(shape: int, origin: Triple, ray: Triple, minor: Tensor) -> Tensor:
     """Return the ray parameters (n, P) of the nearest hits with n solids of one shape."""
     if shape == TORUS:
         return hit_torus(origin, ray, minor)
-    hits = {
-        PLANE: hit_plane,
-        SPHERE: hit_sphere,
-        BOX: hit_box,
-        CYLINDER: hit_cylinder,
-        CONE: hit_cone,
-    }
+    hits = (hit_plane, hit_sphere, hit_box, hit_cylinder, hit_cone)  # by the shapes' codes
     return hits[shape](origin, ray)
 
 

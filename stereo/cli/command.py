@@ -13,7 +13,7 @@ from stereo.cli.interrupt import INTERRUPTED, at_work
 from stereo.cli.types import given_path
 
 BAD_INPUT, SOME_FAILED = 2, 1
-LOGGERS = ("stereo", "ldm", "dpt")
+LOGGERS = ("stereo", "ldm", "dpt", "shapes")
 STILL_TOO_LARGE = (
     "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "
     "fewer --n_samples, a smaller --H and --W"

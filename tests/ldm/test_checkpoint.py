@@ -15,6 +15,7 @@ from ldm.checkpoint import (
     checkpoint_digest,
     load_model,
     save_checkpoint,
+    write_tensors,
 )
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.recognise import guess_parameterization
@@ -182,3 +183,16 @@ def test_digest_sees_the_files_that_parts_are_taken_from(
     shared.unlink()
     with pytest.raises(FileNotFoundError, match="needs shared.safetensors"):
         checkpoint_digest(path)
+
+
+def test_files_are_the_same_bytes_in_every_process(tmp_path):
+    """Safetensors draws the order of the metadata anew; tensors and texts stay as they are."""
+    path = tmp_path / "a.safetensors"
+    metadata = {f"key{k}": f'{k} "é\x1f\\/\u2028' for k in range(20)}
+    write_tensors(path, {"b": torch.ones(2, 3)}, metadata)
+    content = path.read_bytes()
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    assert list(header["__metadata__"]) == sorted(metadata)
+    with safe_open(path, framework="pt") as file:
+        assert file.metadata() == metadata
+        assert torch.equal(file.get_tensor("b"), torch.ones(2, 3))

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from shapes.report.generate import Sampling, make_pictures, to_uint8
+from shapes.report.network_figures import rank_correlation
 from shapes.report.verdicts import dominant_colour
-from shapes.training.report import rank_correlation
-from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_views
+from shapes.world.scenes import render_views
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.depth.disparity import disparity_of_tensor
 from stereo.runtime.models import EMBEDDED, EMBEDDED_DEPTH, load_depth_model, load_model
 from tests.scripts.conftest import ROOT

@@ -12,20 +12,20 @@ import pytest
 import torch
 from PIL import Image
 from skimage.transform import resize
+from stereo.method.published_noise import PublishedNoise
+from stereo.published import published_pictures
 from torch import Tensor
 from torchvision.utils import save_image
 
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo import pipelines
 from stereo.depth.disparity import disparity_of_tensor, predict_disparity
-from stereo.frame import fit_to_model
 from stereo.method.attention import self_attention_layers, share_attention
-from stereo.method.denoise import StepReport
-from stereo.method.published_noise import PublishedNoise
-from stereo.method.schedule import latent_shift
+from stereo.method.latent_shift import latent_shift
+from stereo.method.run import StepReport
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
-from stereo.published import published_pictures
+from stereo.pixels.codec import fit_to_model
 from tests.stereo.test_wiring import NULL_TEXT, Ramp
 
 ORIGINAL = preset("original")

@@ -4,7 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_scenes
+from shapes.world.scenes import render_scenes
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 
 COUNT = 24

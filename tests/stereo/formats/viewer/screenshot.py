@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from shapes.world.shapes import render_scenes
+from shapes.world.scenes import render_scenes
 from stereo.formats.viewer.page import viewer_page
 from stereo.pair import StereoPair
 from tests.stereo.formats.viewer.chromium import Viewer, open_browser

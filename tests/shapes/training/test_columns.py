@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from ldm.schema import build
 from shapes.training import columns
 from shapes.training.columns import COLUMNS, DenoiserReader
 from shapes.training.diffusion import DiffusionTask
-from shapes.training.settings import parse_settings
+from shapes.training.settings import Settings
 from shapes.world.outline import outline
-from tests.ldm.training.tiny import tiny_settings
+from tests.shapes.training.tiny import tiny_settings
 
 SEEDS = range(3)
 
@@ -62,9 +63,9 @@ def test_a_reader_hears_the_training_passes_alone_and_teaches_the_denoiser(train
 def test_naming_is_added_as_told_and_not_written_down(trained: Path, tmp_path: Path) -> None:
     config = copy.deepcopy(dataclasses.asdict(tiny_settings("diffusion", trained)))
     config["loss"] = {"columns": 0.0}
-    plain = DiffusionTask(parse_settings(config))
+    plain = DiffusionTask(build(Settings, config))
     config["loss"] = {"columns": 0.5}
-    both = DiffusionTask(parse_settings(config))
+    both = DiffusionTask(build(Settings, config))
     both.load_state_dict(plain.state_dict(), strict=False)
     stage = plain.settings.stages[0]
     error, total = (task.loss(stage, torch.Generator().manual_seed(4)) for task in (plain, both))

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapes.training.report import rank_correlation
+from shapes.world.shapes import HELD_OUT_FIRST_SEED
 
 from shapes.report import prompt_figures
 from shapes.report.asks import Ask, pair_asks, single_asks
@@ -24,9 +26,7 @@ from shapes.report.judge_training import (
 )
 from shapes.report.photo_figure import converge, draw_trials, photo_lines
 from shapes.report.verdicts import colour_places, dominant_colour, shows_pair
-from shapes.training.report import rank_correlation
 from shapes.world.materials import COLOURS
-from shapes.world.shapes import HELD_OUT_FIRST_SEED
 from stereo.evaluation.metrics import PSNR_LIMIT_DB, psnr
 
 SIDE = 64

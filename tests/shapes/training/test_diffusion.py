@@ -1,14 +1,11 @@
 """Training the denoisers: what they start from, what they draw, the files that they leave."""
 
-import copy
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
@@ -17,10 +14,10 @@ from safetensors.torch import load_file, save_file
 from dpt.models import load_depth_model
 from ldm.checkpoint import load_model
 from shapes.training import diffusion
+from shapes.training.depth_diffusion import STEM, load_denoiser
 from shapes.training.diffusion import DiffusionTask
-from shapes.training.settings import parse_settings
 from shapes.training.weights import autoencoder_config, part_config
-from tests.ldm.training.tiny import tiny_settings
+from tests.shapes.training.tiny import tiny_settings
 
 
 def whole(trained: Path, part: str, path: Path) -> Path:
@@ -51,64 +48,32 @@ def test_another_part_is_no_autoencoder(trained: Path) -> None:
         autoencoder_config(trained / "diffusion.safetensors")
 
 
-def finer_config(trained: Path) -> dict[str, Any]:
-    """Return the denoiser's configuration with another level before its first."""
-    config = copy.deepcopy(dataclasses.asdict(tiny_settings("diffusion", trained)))
-    config["model"]["params"]["unet_config"]["params"].update(
-        channel_mult=[1, 1, 1], attention_resolutions=[4]
-    )
-    return config
-
-
-def test_a_coarser_denoiser_starts_all_but_the_new_level(trained: Path) -> None:
-    config = finer_config(trained)
-    path = trained / "diffusion.safetensors"
-    config["start"]["coarser_diffusion"] = str(path)
-    unet = DiffusionTask(parse_settings(config)).model.model.diffusion_model
-    coarser = diffusion.read_denoiser(path)
-    prefix = "model.diffusion_model."
-    moved = coarser[f"{prefix}input_blocks.3.0.in_layers.2.weight"]
-    assert torch.equal(unet.input_blocks[5][0].in_layers[2].weight, moved)
-    stayed = coarser[f"{prefix}output_blocks.1.0.in_layers.2.weight"]
-    assert torch.equal(unet.output_blocks[1][0].in_layers[2].weight, stayed)
-    # Flat latents, averaged and with the noise's deviation as before, reach it as they did.
-    flat = torch.randn(1, 4, 1, 1, generator=torch.Generator().manual_seed(3)).expand(
-        -1, -1, 16, 16
-    )
-    stem = (coarser[f"{prefix}input_blocks.0.0.{name}"] for name in ("weight", "bias"))
-    wanted = F.conv2d(2 * flat[..., ::2, ::2], *stem, padding=1)
-    found = unet.input_blocks[2][0](unet.input_blocks[0][0](flat))
-    inside = (..., slice(2, -2), slice(2, -2))
-    assert (found - wanted)[inside].norm() < 0.1 * wanted[inside].norm()
-
-
-def test_a_denoiser_that_does_not_fit_below_is_refused(trained: Path) -> None:
-    settings = tiny_settings("diffusion", trained)
-    start = {**settings.start, "coarser_diffusion": str(trained / "diffusion.safetensors")}
-    with pytest.raises(ValueError, match="does not fit below a new level"):
-        DiffusionTask(dataclasses.replace(settings, start=start))
-
-
-def test_a_start_that_lacks_weights_is_refused(trained: Path, tmp_path: Path) -> None:
-    config = finer_config(trained)
-    kept_all = load_file(trained / "diffusion.safetensors")
-    for lost, message in (
-        ("middle_block", "does not fit below a new level"),
-        ("cond_stage_model", "does not fit below a new level"),
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        ("middle_block", "does not fit the configuration"),
+        ("cond_stage_model", "does not fit the configuration"),
         ("input_blocks.0.0", "holds no denoiser"),
-    ):
-        path = tmp_path / f"{lost}.safetensors"
-        save_file({name: t for name, t in kept_all.items() if lost not in name}, path)
-        config["start"]["coarser_diffusion"] = str(path)
-        with pytest.raises(ValueError, match=message):
-            DiffusionTask(parse_settings(config))
+    ],
+)
+def test_a_start_that_lacks_weights_is_refused(
+    trained: Path, tmp_path: Path, lost: str, message: str
+) -> None:
+    weights = load_file(trained / "diffusion.safetensors")
+    path = tmp_path / "lacking.safetensors"
+    save_file({name: t for name, t in weights.items() if lost not in name}, path)
     model = DiffusionTask(tiny_settings("diffusion", trained)).model
-    with pytest.raises(ValueError, match="holds no denoiser"):
-        diffusion.load_denoiser(model, path)
-    wider = {**kept_all, diffusion.STEM: kept_all[diffusion.STEM].repeat(1, 2, 1, 1)}
-    save_file(wider, path)
+    with pytest.raises(ValueError, match=message):
+        load_denoiser(model, path)
+
+
+def test_a_start_with_more_input_channels_is_refused(trained: Path, tmp_path: Path) -> None:
+    weights = load_file(trained / "diffusion.safetensors")
+    path = tmp_path / "wider.safetensors"
+    save_file({**weights, STEM: weights[STEM].repeat(1, 2, 1, 1)}, path)
+    model = DiffusionTask(tiny_settings("diffusion", trained)).model
     with pytest.raises(ValueError, match="takes 8 channels, expected at most 4"):
-        diffusion.load_denoiser(model, path)
+        load_denoiser(model, path)
 
 
 def test_many_objects_are_drawn_more_often(trained: Path) -> None:

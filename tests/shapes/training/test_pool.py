@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from shapes.training import pool
-from tests.ldm.training.tiny import tiny_pool
+from tests.shapes.training.tiny import tiny_pool
 
 
 def test_crops_are_a_function_of_the_generator(tmp_path: Path) -> None:
@@ -23,25 +22,26 @@ def test_crops_are_a_function_of_the_generator(tmp_path: Path) -> None:
 
 
 def test_joined_pools_keep_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one ends within a shard."""
     monkeypatch.setattr(pool, "SHARD_SCENES", 6)
     tiny_pool(tmp_path / "pool")
-    part = pool.open_pool(tmp_path / "pool")
-    joined = pool.join_pools([part, part])
+    part, whole = (pool.open_pool(tmp_path / "pool", count) for count in (4, None))
+    joined = pool.join_pools([part, whole])
     last = len(part)
-    assert len(joined) == 2 * last
-    assert np.array_equal(joined.image(last), part.image(0))
-    assert np.array_equal(joined.disparity_px(last + 1), part.disparity_px(1))
-    assert joined.captions[last:] == part.captions
+    assert len(joined) == last + 6
+    assert torch.equal(joined.images([last, 1]), whole.images([0, 1]))
+    assert torch.equal(joined.disparities([last + 1, 3]), whole.disparities([1, 3]))
+    assert joined.captions == [*part.captions, *whole.captions]
 
 
-def test_pools_that_end_within_a_shard_cannot_be_followed(tmp_path: Path) -> None:
-    """Pictures are found by whole shards: the next pool's would be another scene's."""
+@pytest.mark.parametrize("ending", ["images.npy", "disparity.npy", "captions.json"])
+@pytest.mark.parametrize("content", [b"", b"text", b"\x93NUMPY"])
+def test_a_damaged_shard_is_named(tmp_path: Path, ending: str, content: bytes) -> None:
     tiny_pool(tmp_path / "pool")
-    part = pool.open_pool(tmp_path / "pool")
-    assert len(part) % pool.SHARD_SCENES
-    with pytest.raises(ValueError, match=f"scenes: got {len(part)}, expected a multiple of 256"):
-        pool.join_pools([part, part])
-    assert len(pool.join_pools([part])) == len(part)
+    path = tmp_path / "pool" / f"00000.{ending}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{path.name} is damaged"):
+        pool.open_pool(tmp_path / "pool")
 
 
 def test_empty_pool_is_named(tmp_path: Path) -> None:

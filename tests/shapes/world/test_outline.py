@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shapes.world.materials import COLOURS
 from shapes.world.outline import NOTHING, outline
-from shapes.world.scene import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
-from shapes.world.shapes import COLOURS, SHAPES, render_views
+from shapes.world.scene import SHAPES
+from shapes.world.scenes import render_views
+from shapes.world.seeds import CALM_SEEDS, HELD_OUT_SEEDS, PORTRAIT_SEEDS
 
 COLUMNS = 16
 
