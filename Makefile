@@ -52,7 +52,7 @@ metrics: $(READY)
 	@echo "beside the table: LaTeX, CSV and JSON, and a contact sheet for every scene and method"
 
 test: lint
-	$(RUN) -m pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist worksteal
 
 test-slow: $(READY)
 	$(RUN) -m pytest -m "slow and not gpu"
