@@ -1,45 +1,66 @@
-"""Widening what is near in a predicted map, and where the preset `best` does it."""
+"""The zero-parallax plane: by the histogram, within the limits of comfort."""
 
-from dataclasses import replace
-
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.depth.parallax import widen_edges
-from stereo.options import SamplingOptions, preset
-from stereo.pipelines import image_to_stereo
+from stereo.comfort.limits import limits
+from stereo.comfort.options import Viewing
+from stereo.depth.parallax import SHARE_IN_FRONT, zero_parallax_plane
+from stereo.method.latent_shift import latent_shift
+from stereo.options import StereoOptions, preset
+from tests.stereo.comfort.draws import random_map
 
 
-@given(st.integers(0, 4), st.integers(0, 2**32 - 1))
-def test_each_place_takes_the_nearest_of_its_square(radius: int, seed: int) -> None:
-    near = torch.rand(2, 9, 20, generator=torch.Generator().manual_seed(seed))
-    found = widen_edges(near, 100 * radius / 20)
-    for y, x in ((0, 0), (4, 11), (8, 19)):
-        rows = slice(max(0, y - radius), y + radius + 1)
-        columns = slice(max(0, x - radius), x + radius + 1)
-        assert torch.equal(found[:, y, x], near[:, rows, columns].amax((1, 2)))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"convergence": "far"}, "convergence: got 'far', expected 0 to 1, or auto"),
+        ({"convergence": 1.5}, "convergence: got 1.5, expected 0 to 1"),
+        ({"eye": "left", "shift_both": True}, "eye: got 'left', but shift_both"),
+        ({"eye": "both"}, "eye: got 'both', expected one of left, right"),
+    ],
+)
+def test_bad_options_are_one_line(changes, message):
+    with pytest.raises(ValueError, match=message):
+        StereoOptions(**changes)
 
 
-def test_only_predicted_maps_are_widened(tiny_model, tiny_dpt) -> None:
-    photo = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    few = SamplingOptions(steps=4, seed=3)
-
-    def right(percent: float, disparity: np.ndarray | None) -> np.ndarray:
-        options = replace(preset("best", scale_percent=10.0), edge_dilation_percent=percent)
-        pair = image_to_stereo(
-            tiny_model, tiny_dpt, photo, options=options, sampling=few, disparity=disparity
-        )[0]
-        return pair.right
-
-    own = np.zeros((64, 64), np.float32)
-    own[16:48, 24:40] = 1
-    np.testing.assert_array_equal(right(0.0, own), right(5.0, own))
-    assert (right(0.0, None) != right(5.0, None)).any()
+@given(st.integers(0, 2**31))
+@settings(max_examples=30)
+def test_automatic_plane_leaves_thirty_percent_in_front(seed):
+    near = random_map(seed)
+    options = preset("best", convergence="auto")
+    plane = float(zero_parallax_plane(near, options, 0.5, 4))  # half a percent: no limit is near
+    in_front = float((near > plane).float().mean())
+    assert in_front == pytest.approx(SHARE_IN_FRONT, abs=1 / near.numel())
 
 
-def test_out_of_range() -> None:
-    with pytest.raises(ValueError, match="edge_dilation_percent: got 9, expected 0 to 5"):
-        preset("best", edge_dilation_percent=9)
+def test_automatic_plane_gives_way_to_the_limits():
+    allowed = limits("degree", Viewing())
+    both = (allowed.crossed_percent, allowed.uncrossed_percent)
+    options = preset("best", convergence="auto", parallax_limits_percent=both)
+    flat = torch.zeros(1, 10, 10)
+    flat[:, 0, 0] = 1  # one near pixel: the histogram alone would put everything in front
+    plane = float(zero_parallax_plane(flat, options, 4.0, 4))
+    assert (1 - plane) * 4 == pytest.approx(allowed.crossed_percent)
+    plane = float(zero_parallax_plane(1 - flat, options, 4.0, 4))
+    assert plane * 4 == pytest.approx(allowed.uncrossed_percent)
+    plane = float(zero_parallax_plane(flat, options, 20.0, 4))
+    crossed, uncrossed = (1 - plane) * 20, plane * 20
+    assert crossed / allowed.crossed_percent == pytest.approx(uncrossed / allowed.uncrossed_percent)
+
+
+def test_every_sample_has_a_plane_of_its_own():
+    options = preset("best", convergence="auto", scale_percent=1.0)
+    near = torch.cat([random_map(1), 1 - random_map(1)])
+    planes = zero_parallax_plane(near, options, 1.0, 4)
+    assert planes.shape == (2, 1, 1) and planes[0] != planes[1]
+
+
+def test_convergence_moves_the_whole_picture_in_paper_too():
+    near = torch.linspace(0, 1, 32).expand(1, 8, 32)
+    plain = latent_shift(near, (8, 32), preset("paper", scale_percent=25.0)).disparity()
+    held = preset("paper", scale_percent=25.0, convergence=0.5)
+    assert torch.equal(latent_shift(near, (8, 32), held).disparity(), plain - 4)
