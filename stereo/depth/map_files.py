@@ -100,10 +100,13 @@ def _read_pfm(path: Path, max_megapixels: float) -> np.ndarray:
         except (KeyError, ValueError) as error:
             raise ValueError(f"disparity: {path} has no PFM header") from error
         check_pixels((width, height), max_megapixels)
-        expected = width * height * channels * 4
-        body = file.read(max(expected, 0) + 1)
-    if min(width, height) < 1 or len(body) != expected:
-        raise ValueError(f"disparity: {path} is truncated or too long for {width}x{height} pixels")
+        expected, stored = width * height * channels * 4, path.stat().st_size - file.tell()
+        if min(width, height) < 1 or stored != expected:
+            raise ValueError(
+                f"disparity: {path} is truncated or too long: {stored} bytes of pixels, expected "
+                f"{expected} for {width}x{height}"
+            )
+        body = file.read(expected)
     values = np.frombuffer(body, order)
     if not _is_plausible(values) and _is_plausible(np.frombuffer(body, swapped)):
         raise ValueError(

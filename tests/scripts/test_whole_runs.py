@@ -64,7 +64,7 @@ class Stages:
 
     def watch(self, model: torch.nn.Module, depth: torch.nn.Module) -> None:
         depth.register_forward_hook(self._keep_depth)
-        model.model.register_forward_pre_hook(self._keep_condition)
+        model.model.register_forward_pre_hook(self._keep_condition, with_kwargs=True)
         model.first_stage_model.decoder.register_forward_hook(
             lambda network, args, output: self.decoded.append(output)
         )
@@ -76,9 +76,9 @@ class Stages:
         self.fed.append(args[0])
         self.disparity.append(output)
 
-    def _keep_condition(self, network, args) -> None:
-        if "c_concat" in args[2]:
-            (self.depth_condition,) = args[2]["c_concat"]
+    def _keep_condition(self, network, args, kwargs) -> None:
+        if "c_concat" in kwargs:
+            (self.depth_condition,) = kwargs["c_concat"]
 
 
 @pytest.fixture

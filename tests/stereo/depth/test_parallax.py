@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stereo.comfort.limits import limits
 from stereo.comfort.options import Viewing
-from stereo.depth.parallax import SHARE_IN_FRONT, zero_parallax_plane
+from stereo.depth.parallax import SHARE_IN_FRONT, relative_cells, zero_parallax_plane
 from stereo.method.latent_shift import latent_shift
 from stereo.options import StereoOptions, preset
 from tests.stereo.comfort.draws import random_map
@@ -32,7 +32,7 @@ def test_bad_options_are_one_line(changes, message):
 def test_automatic_plane_leaves_thirty_percent_in_front(seed):
     near = random_map(seed)
     options = preset("best", convergence="auto")
-    plane = float(zero_parallax_plane(near, options, 0.5, 4))  # half a percent: no limit is near
+    plane = float(zero_parallax_plane(near, options, 0.5))  # half a percent: no limit is near
     in_front = float((near > plane).float().mean())
     assert in_front == pytest.approx(SHARE_IN_FRONT, abs=1 / near.numel())
 
@@ -43,11 +43,11 @@ def test_automatic_plane_gives_way_to_the_limits():
     options = preset("best", convergence="auto", parallax_limits_percent=both)
     flat = torch.zeros(1, 10, 10)
     flat[:, 0, 0] = 1  # one near pixel: the histogram alone would put everything in front
-    plane = float(zero_parallax_plane(flat, options, 4.0, 4))
+    plane = float(zero_parallax_plane(flat, options, 4.0))
     assert (1 - plane) * 4 == pytest.approx(allowed.crossed_percent)
-    plane = float(zero_parallax_plane(1 - flat, options, 4.0, 4))
+    plane = float(zero_parallax_plane(1 - flat, options, 4.0))
     assert plane * 4 == pytest.approx(allowed.uncrossed_percent)
-    plane = float(zero_parallax_plane(flat, options, 20.0, 4))
+    plane = float(zero_parallax_plane(flat, options, 20.0))
     crossed, uncrossed = (1 - plane) * 20, plane * 20
     assert crossed / allowed.crossed_percent == pytest.approx(uncrossed / allowed.uncrossed_percent)
 
@@ -55,12 +55,16 @@ def test_automatic_plane_gives_way_to_the_limits():
 def test_every_sample_has_a_plane_of_its_own():
     options = preset("best", convergence="auto", scale_percent=1.0)
     near = torch.cat([random_map(1), 1 - random_map(1)])
-    planes = zero_parallax_plane(near, options, 1.0, 4)
+    planes = zero_parallax_plane(near, options, 1.0)
     assert planes.shape == (2, 1, 1) and planes[0] != planes[1]
 
 
 def test_convergence_moves_the_whole_picture_in_paper_too():
     near = torch.linspace(0, 1, 32).expand(1, 8, 32)
-    plain = latent_shift(near, (8, 32), preset("paper", scale_percent=25.0)).disparity()
-    held = preset("paper", scale_percent=25.0, convergence=0.5)
-    assert torch.equal(latent_shift(near, (8, 32), held).disparity(), plain - 4)
+    plain, half = (
+        latent_shift(relative_cells(near, (8, 32), options), options).disparity_cells()
+        for options in (
+            preset("paper", scale_percent=25.0, convergence=plane) for plane in (0.0, 0.5)
+        )
+    )
+    assert torch.equal(half, plain - 4)

@@ -254,7 +254,7 @@ def test_free_memory_is_some_or_unknown():
 
 
 def test_a_precision_that_the_device_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr("stereo.runtime.models.precisions_of", lambda device: ["fp32", "bf16"])
+    monkeypatch.setattr("stereo.runtime.device.precisions_of", lambda device: ["fp32", "bf16"])
     assert choose_precision("bf16", CPU) == torch.bfloat16
     with pytest.raises(ValueError, match="got 'fp16', but cpu has no fp16, only fp32, bf16"):
         choose_precision("fp16", CPU)
