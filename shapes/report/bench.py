@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
 # What makes the figures.
-CODE = ("ldm/**/*.py", "dpt/**/*.py", "stereo/**/*.py")
+CODE = ("ldm/**/*.py", "dpt/**/*.py", "stereo/**/*.py", "shapes/**/*.py")
 # What decides about the judge, which learns for minutes, beside its settings.
 JUDGE_CODE = ("shapes/world/*.py", "shapes/report/judge*.py")
 

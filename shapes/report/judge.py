@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from shapes.world.shapes import SHAPES
+from shapes.world.scene import SHAPES
 
 SHAPE_NAMES = tuple(SHAPES)
 INPUT_PX, GRID = 128, 32

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from shapes.report.judge import GRID, INPUT_PX, SHAPE_NAMES, Judge, look
 from shapes.world.layout import draw_scene
-from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_views
+from shapes.world.scenes import render_views
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ import numpy as np
 from shapes.report.bench import Bench
 from shapes.report.generate import to_uint8
 from shapes.report.line import Line
-from shapes.world.shapes import HELD_OUT_FIRST_SEED, render_scenes
+from shapes.world.scenes import render_scenes
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.evaluation.metrics import psnr
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import SAMPLING, image_to_stereo

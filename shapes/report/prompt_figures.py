@@ -17,10 +17,11 @@ from shapes.report.generate import make_pictures, to_uint8
 from shapes.report.judge import SHAPE_NAMES, Judge, ShapeMap, look
 from shapes.report.judge_training import choose_seeds
 from shapes.report.line import Line, percent
+from shapes.report.measures import rank_correlation
 from shapes.report.verdicts import dominant_colour, shows_pair
-from shapes.training.report import rank_correlation
 from shapes.world.captions import SeenObject
-from shapes.world.shapes import HELD_OUT_FIRST_SEED, Views, render_views
+from shapes.world.scenes import Views, render_views
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.depth.disparity import disparity_of_tensor
 
 TRUE_SCENES_OFFSET = 700_000

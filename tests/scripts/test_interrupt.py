@@ -14,7 +14,7 @@ COMMANDS = {
     "txt2stereoimg.py": ("--device", "cpu", "--steps", "500", "--outdir", "{tmp}"),
     "train.py": ("--config", "configs/shapes/text.yaml", "--out", "{tmp}/run"),
     "evaluate.py": ("--config", "configs/eval/shapes.yaml", "--out", "{tmp}"),
-    "benchmark.py": ("--out", "{tmp}"),
+    "benchmark.py": ("--out", "{tmp}/figures.json"),
     "app.py": ("--port", "7923"),
 }
 

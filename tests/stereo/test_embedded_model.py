@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from shapes.report.generate import Sampling, make_pictures, to_uint8
-from shapes.report.network_figures import rank_correlation
+from shapes.report.measures import rank_correlation
 from shapes.report.verdicts import dominant_colour
 from shapes.world.scenes import render_views
 from shapes.world.seeds import HELD_OUT_FIRST_SEED

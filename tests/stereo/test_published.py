@@ -12,20 +12,21 @@ import pytest
 import torch
 from PIL import Image
 from skimage.transform import resize
-from stereo.method.published_noise import PublishedNoise
-from stereo.published import published_pictures
 from torch import Tensor
 from torchvision.utils import save_image
 
 from ldm.models.diffusion.ddim import DDIMSampler
 from stereo import pipelines
 from stereo.depth.disparity import disparity_of_tensor, predict_disparity
+from stereo.depth.parallax import normalise, relative_cells, resize_to_latents
 from stereo.method.attention import self_attention_layers, share_attention
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import StepReport
+from stereo.noise import PublishedNoise
 from stereo.options import SamplingOptions, StereoOptions, preset
 from stereo.pipelines import depth_to_stereo, image_to_stereo, text_to_stereo
 from stereo.pixels.codec import fit_to_model
+from stereo.runs import published_pictures
 from tests.stereo.test_wiring import NULL_TEXT, Ramp
 
 ORIGINAL = preset("original")
@@ -122,7 +123,8 @@ def test_depth_goes_straight_from_the_network_s_size_to_the_latents(
     )
     straight = predict_disparity(network, image, at_network_size=True)
     assert straight.shape == (32, 32)
-    assert torch.equal(seen[0], torch.from_numpy(straight)[None])
+    expected = normalise(resize_to_latents(torch.from_numpy(straight)[None], (8, 8)))
+    assert torch.equal(seen[0], expected)
     assert network.fed[0].min() < -0.9, "normalised, in every preset"
 
 
@@ -198,13 +200,13 @@ def test_a_seed_gives_the_published_start(
 
 
 def test_a_photo_s_holes_take_the_first_draw(tiny_model, monkeypatch):
-    taken, branch_off = [], pipelines.shifted_pairs
+    taken, branch_off = [], pipelines.stereo_pairs
 
     def watch(work, *given):
-        taken.append(work.run.published_noise.holes())
+        taken.append(work.noise.holes())
         return branch_off(work, *given)
 
-    monkeypatch.setattr(pipelines, "shifted_pairs", watch)
+    monkeypatch.setattr(pipelines, "stereo_pairs", watch)
     options = preset("original", deblur=True)
     image_to_stereo(
         tiny_model,
@@ -229,7 +231,7 @@ def published_text_run(model, near: Tensor, sampling: SamplingOptions, direction
     sampler = DDIMSampler(model)
     sampler.make_schedule(sampling.steps, ddim_eta=sampling.eta)
     layers = self_attention_layers(model.model.diffusion_model)
-    plan = latent_shift(near, (8, 8), options)
+    plan = latent_shift(relative_cells(near, (8, 8), options), options)
     torch.manual_seed(sampling.seed)
     start = torch.randn(n, 4, 8, 8)
     for _ in range(sampling.steps):

@@ -7,8 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes.training.report import rank_correlation
-from shapes.world.shapes import HELD_OUT_FIRST_SEED
 
 from shapes.report import prompt_figures
 from shapes.report.asks import Ask, pair_asks, single_asks
@@ -24,9 +22,12 @@ from shapes.report.judge_training import (
     render_labelled,
     train_judge,
 )
+from shapes.report.measures import rank_correlation
 from shapes.report.photo_figure import converge, draw_trials, photo_lines
 from shapes.report.verdicts import colour_places, dominant_colour, shows_pair
 from shapes.world.materials import COLOURS
+from shapes.world.scenes import render_views
+from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.evaluation.metrics import PSNR_LIMIT_DB, psnr
 
 SIDE = 64
@@ -91,8 +92,6 @@ def test_no_object_has_no_colour_and_no_place():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_rendered_objects_have_the_colour_that_the_world_says(seed: int):
-    from shapes.world.shapes import render_views
-
     seeds = choose_seeds(HELD_OUT_FIRST_SEED + 1000 * seed, 8, objects=1)
     views = render_views(seeds, size_px=64)
     images = (views.left * 255).byte().permute(0, 2, 3, 1).numpy()

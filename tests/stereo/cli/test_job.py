@@ -78,16 +78,16 @@ def test_a_depth_model_of_the_user_s_looks_at_the_picture(
 ):
     looks = []
     monkeypatch.setattr(
-        "stereo.cli.job.predict_disparity",
-        lambda model, picture: looks.append(model) or ramp(*picture.shape[:2]),
+        "stereo.pipelines.predict_disparity",
+        lambda model, picture, **how: looks.append(model) or ramp(*picture.shape[:2]),
     )
     job = StereoJob("depth", "a cat", pictures=photos[:1], sampling=FEW)
     run(job, Models(tiny_depth_conditioned))
-    assert looks == []
+    assert looks == [tiny_depth_conditioned.depth_model.model]
     run(job, Models(tiny_depth_conditioned, tiny_dpt))
-    assert looks == [tiny_dpt]
+    assert looks[1:] == [tiny_dpt]
     run(replace(job, disparities=[ramp(80, 100)]), Models(tiny_depth_conditioned, tiny_dpt))
-    assert len(looks) == 1
+    assert len(looks) == 2
 
 
 def test_two_strengths_are_refused_before_the_work():
