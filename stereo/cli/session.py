@@ -71,7 +71,7 @@ class Session:
         self._load()
 
     def _load(self) -> None:
-        from ldm.checkpoint import checkpoint_digest
+        from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance

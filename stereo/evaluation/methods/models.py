@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from dpt.models import DPTDepthModel
-from ldm.checkpoint import checkpoint_digest
 from ldm.files import file_digest
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.stored import checkpoint_digest
 from stereo.depth.disparity import predict_disparity
 from stereo.options import SamplingOptions
 from stereo.runtime.device import choose_device, choose_precision
