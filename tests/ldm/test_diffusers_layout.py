@@ -1,17 +1,14 @@
 """Folders that diffusers saves compute the same here as there."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
-from diffusers import StableDiffusionPipeline  # noqa: E402
 
 from ldm.checkpoint import load_model  # noqa: E402
 from ldm.models.diffusion.ddim import DDIMSampler  # noqa: E402
