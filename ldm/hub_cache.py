@@ -27,13 +27,12 @@ def find_in_hub_cache(name: str) -> Path | None:
     Raises:
         ValueError: when the name is no such id.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import constants
 
     repository, revision = split_hub_id(name)
-    try:
-        return Path(snapshot_download(repository, revision=revision, local_files_only=True))
-    except LocalEntryNotFoundError:
-        return None
-    except HFValidationError as error:
-        raise ValueError(f"got {name!r}, expected owner/name[@revision]") from error
+    # By the hub's documented layout; its own look-up wants every file of the repository.
+    place = Path(constants.HF_HUB_CACHE, f"models--{repository.replace('/', '--')}")
+    reference = place / "refs" / (revision or "main")
+    commit = reference.read_text().strip() if reference.is_file() else revision
+    folder = place / "snapshots" / commit if commit else None
+    return folder if folder and folder.is_dir() else None
