@@ -184,6 +184,7 @@ def _from_torchvision(download: Download) -> Path:
     from torchvision.models import SqueezeNet1_1_Weights
 
     target = ROOT / download.folder / download.file
+    target.parent.mkdir(parents=True, exist_ok=True)
     prefix = target.stem.rpartition("-")[2]
     download_url_to_file(SqueezeNet1_1_Weights.IMAGENET1K_V1.url, str(target), prefix)
     return target

@@ -306,3 +306,14 @@ def test_parts_and_copies_that_nobody_reads_are_left_out():
         "vae/model.fp16.safetensors",
         "tokenizer/merges.txt",
     }
+
+
+def test_what_torchvision_hands_out_comes_from_its_own_address(hub, command, tmp_path, monkeypatch):
+    taken = []
+    monkeypatch.setattr("torch.hub.download_url_to_file", lambda *given: taken.append(given))
+    (known,) = [each for each in DOWNLOADS if each.name == "lpips"]
+    monkeypatch.setattr(command_line, "find_download", {"lpips": known}.get)
+    assert command("lpips", "--yes").code == 0
+    ((address, place, prefix),) = taken
+    assert address.endswith(known.file) and place == str(tmp_path / "models" / known.file)
+    assert prefix == "b8a52dc0" and hub.requests == []
