@@ -118,9 +118,3 @@ DOWNLOADS = (
 def find_download(name: str) -> Download | None:
     """Return what is called so on the command line."""
     return next((each for each in DOWNLOADS if each.name == name), None)
-
-
-def fetch_command(file: str) -> str | None:
-    """Return the command that fetches a published file; None where there is none."""
-    found = next((each for each in DOWNLOADS if each.file == file), None)
-    return found and f"python -m stereo.fetch {found.name}"
