@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stereo.depth.disparity import (
+    DepthModel,
     check_depth_model,
     check_map,
     disparity_of_tensor,
@@ -51,7 +52,6 @@ from stereo.runs import (
 from stereo.runtime.guidance import with_guidance
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
 
 PAPER = StereoOptions()
@@ -63,7 +63,7 @@ NULL_TEXT = NullTextOptions()
 @torch.no_grad()
 def text_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
+    depth_model: DepthModel,
     prompt: str,
     *,
     options: StereoOptions = PAPER,
@@ -125,7 +125,7 @@ def depth_to_stereo(
     options: StereoOptions = PAPER,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
-    depth_model: "DPTDepthModel | None" = None,
+    depth_model: DepthModel | None = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
@@ -188,7 +188,7 @@ def depth_to_stereo(
 
 def image_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
+    depth_model: DepthModel,
     image: np.ndarray,
     *,
     options: StereoOptions = PAPER,
@@ -232,7 +232,7 @@ def image_to_stereo(
 @torch.no_grad()
 def images_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
+    depth_model: DepthModel,
     images: Sequence[np.ndarray],
     seeds: Sequence[int],
     *,

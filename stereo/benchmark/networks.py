@@ -12,8 +12,9 @@ from ldm.checkpoint import build_model, read_config
 from ldm.known_files import ROOT
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.models.diffusion.schedule import SCHEDULE_NAMES
+from stereo.depth.loading import load_depth_model
 from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import Task, load_depth_model, load_model
+from stereo.runtime.models import Task, load_model
 from stereo.runtime.speed import suit_device
 
 CONFIGS: dict[Task, str] = {

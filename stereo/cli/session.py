@@ -1,5 +1,6 @@
 """One run of a script: check the options, load the models, make and save what is not there."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
     from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
+
+SHAPES_ONLY = (
+    "the embedded depth network knows procedural scenes only; for photographs: python -m "
+    "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,12 @@ class Session:
     def _load(self) -> None:
         from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
+        from stereo.depth.loading import (
+            EMBEDDED,
+            depth_digest,
+            find_depth_checkpoint,
+            load_depth_model,
+        )
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
@@ -80,7 +94,9 @@ class Session:
         args, task, depth_file = self._args, self._task, None
         ckpt = models.find_checkpoint(task, args.ckpt)
         if args.depthmodel_path or task != "depth":
-            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
+            depth_file = find_depth_checkpoint(args.depthmodel_path)
+        if task == "image" and depth_file == EMBEDDED and args.disparity is None:
+            log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
@@ -91,7 +107,7 @@ class Session:
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
-        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
+        depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
         self._models = Models(model, depth_model)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
@@ -102,9 +118,9 @@ class Session:
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
         )
-        read = (path for path in (ckpt, args.config, depth_file) if path)
+        read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
         self._made_by = [
-            [checkpoint_digest(path) for path in read],
+            [*read, *([depth_digest(depth_file)] if depth_file else [])],
             [args.precision, args.parameterization, args.map],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
