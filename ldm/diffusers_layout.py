@@ -119,5 +119,6 @@ def _has_depth(folder: DiffusersFolder) -> bool:
     """Return whether a pipeline looks at depth; raise ValueError unless it is a known one."""
     name = folder.read_json(INDEX).get("_class_name")
     if not isinstance(name, str) or name not in PIPELINES:
-        raise ValueError(f"{folder.path}: holds a pipeline of the kind {name!r:.80}; {TAKE}")
+        held = f"a {name:.80}" if isinstance(name, str) else "no named pipeline"
+        raise ValueError(f"{folder.path}: holds {held}: {TAKE}")
     return PIPELINES[name]

@@ -24,7 +24,7 @@ FOLDER = "take the whole folder, with model_index.json"
 ADAPTED = "take the checkpoint that it was made for, or one that it was merged into"
 # A name that gives away what else a checkpoint is, and what to take instead.
 OTHER_MODELS = (
-    (r"conditioner\.embedders\.", "Stable Diffusion XL, in the layout of SDXL", WHOLE),
+    (r"conditioner\.embedders\.", "Stable Diffusion XL (SDXL)", WHOLE),
     (r"(model\.diffusion_model\.)?joint_blocks\.", "Stable Diffusion 3", WHOLE),
     (r"(model\.diffusion_model\.)?double_blocks\.", "Flux", WHOLE),
 )
@@ -87,12 +87,13 @@ class Architecture:
         }
         if self.config_name:
             return names[self.config_name]
-        kind = OTHER_KINDS.get(self.input_channels, "a latent diffusion model")
+        channels = f"with {self.input_channels} input channels"
+        if self.input_channels in OTHER_KINDS:
+            return f"{OTHER_KINDS[self.input_channels]} {channels}"
         depth = "a" if self.has_depth_model else "no"
         return (
-            f"{kind} with {self.input_channels} input channels, context width "
-            f"{self.context_width}, {self.text_encoder or 'no known'} text encoder "
-            f"and {depth} depth model"
+            f"a latent diffusion model {channels}, context width {self.context_width}, "
+            f"{self.text_encoder or 'no known'} text encoder and {depth} depth model"
         )
 
 

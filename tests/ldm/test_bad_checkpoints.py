@@ -130,7 +130,7 @@ def test_file_cut_off_anywhere_or_with_wrong_bytes(tmp_path, model):
 def test_other_weights_are_named(tmp_path):
     for name, expected in (
         ("pretrained.model.cls_token", "a DPT depth model"),
-        ("conditioner.embedders.0.model.logit_scale", "layout of SDXL"),
+        ("conditioner.embedders.0.model.logit_scale", "SDXL"),
         ("down_blocks.0.resnets.0.conv1.weight", "diffusers layout"),
         ("weight", "no diffusion model"),
     ):
