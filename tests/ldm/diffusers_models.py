@@ -1,15 +1,27 @@
 """Models with random weights at small widths, as diffusers and transformers build and save them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    StableDiffusionDepth2ImgPipeline,
     StableDiffusionPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import (
+    BitConfig,
+    CLIPTextConfig,
+    CLIPTextModel,
+    DPTConfig,
+    DPTForDepthEstimation,
+)
+
+from dpt.vit import BACKBONES, BackboneSpec, ResNetStem
 
 WIDTHS = (32, 64, 64, 64)
 # Of each architecture: what its text encoder computes, its blocks, heads, and kind of projection.
@@ -38,6 +50,7 @@ KINDS = {
         },
     ),
     "linear betas": ("v1", {"beta_schedule": "linear"}),
+    "2-depth": ("v2", {}),
 }
 
 
@@ -70,23 +83,64 @@ def build_scheduler(**settings: object) -> DDIMScheduler:
     return DDIMScheduler(**{**published, **settings})
 
 
-def build_pipeline(kind: str) -> StableDiffusionPipeline:
+@contextmanager
+def small_hybrid() -> Iterator[None]:
+    """Let the published hybrid have the sizes of `build_depth`, here and in folders."""
+    stem = ResNetStem((1, 1, 2), (32, 64, 128), 16, norm_groups=8)
+    sizes = {"taps": (2, 3), "channels": (32, 64, 48, 48), "features": 128, "stem": stem}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BACKBONES, "vitb_rn50_384", BackboneSpec(64, 48, 4, 3, **sizes))
+        patch.setattr("ldm.diffusers_config.DEPTH_FIXED", {})
+        yield
+
+
+def build_depth() -> DPTForDepthEstimation:
+    stem = BitConfig(
+        depths=[1, 1, 2],
+        hidden_sizes=[32, 64, 128],
+        embedding_size=16,
+        num_groups=8,
+        global_padding="same",
+        layer_type="bottleneck",
+        embedding_dynamic_padding=True,
+        out_features=["stage1", "stage2", "stage3"],
+    )
+    config = DPTConfig(
+        is_hybrid=True,
+        backbone_config=stem,
+        backbone_featmap_shape=[1, 128, 4, 4],
+        backbone_out_indices=[0, 1, 2, 3],
+        neck_ignore_stages=[0, 1],
+        neck_hidden_sizes=[32, 64, 48, 48],
+        fusion_hidden_size=128,
+        hidden_size=48,
+        intermediate_size=192,
+        num_hidden_layers=4,
+        num_attention_heads=3,
+        image_size=64,
+    )
+    return DPTForDepthEstimation(config)
+
+
+def build_pipeline(kind: str) -> StableDiffusionPipeline | StableDiffusionDepth2ImgPipeline:
     """Return a whole model; weights are spread enough that a wrong one shows."""
     family, settings = KINDS[kind]
     torch.manual_seed(0)
-    parts = {"unet": build_unet(family), "vae": build_vae(), "text_encoder": build_text(family)}
+    has_depth = kind == "2-depth"
+    parts = {"vae": build_vae(), "text_encoder": build_text(family)}
+    parts |= {"unet": build_unet(family, in_channels=5 if has_depth else 4)}
+    parts |= {"depth_estimator": build_depth()} if has_depth else {}
     for part in parts.values():
         part.eval().requires_grad_(False)
         for parameter in part.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))
-    return StableDiffusionPipeline(
-        **parts,
-        tokenizer=None,
-        scheduler=build_scheduler(**settings),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    parts["scheduler"] = build_scheduler(**settings)
+    if has_depth:
+        parts["depth_estimator"].head.head[4].bias.add_(5)  # before its last ReLU
+        others = {"tokenizer": None, "feature_extractor": None}
+        return StableDiffusionDepth2ImgPipeline(**parts, **others)
+    others = {"tokenizer": None, "safety_checker": None, "feature_extractor": None}
+    return StableDiffusionPipeline(**parts, **others, requires_safety_checker=False)
 
 
 def save(pipeline: object, folder: Path, **how: object) -> Path:
