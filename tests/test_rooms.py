@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 # What stands in one line may not use each other.
 ORDER = """
 stereo.camera
-dpt | stereo.options stereo.pair stereo.colours stereo.noise
+dpt | stereo.options stereo.pair stereo.noise
 stereo.images
 ldm
 stereo.runtime
