@@ -12,7 +12,7 @@ from ldm.files import file_digest
 from stereo.cli import inputs, options
 from stereo.cli.batch import work_on_each
 from stereo.cli.fields import options_of
-from stereo.cli.finished import Finished, fingerprint, item_seed
+from stereo.cli.finished import Finished, fingerprint
 from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
+
+SEEDS = 2**32
 
 
 @dataclass(frozen=True)
@@ -138,19 +140,15 @@ class Session:
         return len(begun)
 
     def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
-        """Yield the batches of an input that are not finished, with seeds of its own.
-
-        As published, the preset `original` uses the same seed for all.
-        """
-        first = self._sampling.seed
-        if not self._stereo.published_bookkeeping:
-            first = item_seed(first, item.name)
+        """Yield the batches of an input that are not finished; all inputs have the same seeds."""
         contents = [path and file_digest(path) for path in (item.path, item.map_path)]
         for batch in range(self._batch.n_iter):
             offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
-            sampling = replace(self._job.sampling, seed=first + offset)
+            sampling = replace(self._job.sampling, seed=(self._sampling.seed + offset) % SEEDS)
             job = replace(self._job, prompt=prompt, sampling=sampling)
-            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
+            mark = fingerprint(
+                {"name": item.name, "job": asdict(job), "files": [*contents, *self._made_by]}
+            )
             there = self._finished.find(mark, sampling.samples) if self._finished else []
             sys.stdout.write("".join(f"{path}\n" for path in there))
             if not there:

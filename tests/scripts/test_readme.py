@@ -41,7 +41,7 @@ def test_every_format_is_listed() -> None:
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py", "app.py"):
         with pytest.raises(SystemExit):
-            script(name).parse(["--help"])
+            script(name).parse(["--help" if name == "app.py" else "--help_all"])
     places = [*ROOT.glob("*.py"), *ROOT.glob("stereo/*/cli.py"), *ROOT.glob("shapes/*/command.py")]
     known = capsys.readouterr().out + "".join(path.read_text() for path in places)
     for option in set(re.findall(r"`(--[\w-]+)", README)):
