@@ -1,5 +1,6 @@
 """One run of a script: check the options, load the models, make and save what is not there."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from ldm.files import file_digest
 from stereo.cli import inputs, options
 from stereo.cli.batch import work_on_each
+from stereo.cli.embedded import input_note
 from stereo.cli.fields import options_of
 from stereo.cli.finished import Finished, fingerprint
 from stereo.cli.inputs import Item
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from stereo.runtime.models import Task
 
 SEEDS = 2**32
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ class Session:
         largest = replace(self._job.sampling, samples=most)
         how = {"compiled": args.compile, "offloaded": args.offload}
         prepare(model, depth_model, largest, task=task, **how)
+        self._noted = False
 
     def work(self) -> int:
         """Make and save the pairs of every input; returns the exit code."""
@@ -166,6 +171,10 @@ class Session:
             disparities=[item.disparity for item in items],
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
+        note = input_note(self._models.diffusion, job, self._prompts)
+        if note and not self._noted and self._team.leads:
+            log.info("%s", note)
+            self._noted = True  # once is enough for a folder
         memory = explain_out_of_memory(
             self._models.diffusion,
             replace(job.sampling, samples=len(works)) if is_photo else job.sampling,
