@@ -8,7 +8,9 @@ if __name__ == "__main__":
 import sys
 
 from stereo.cli.command import run
-from stereo.evaluation.cli import main
+from stereo.evaluation.cli import main, parse
+
+__all__ = ["main", "parse"]
 
 if __name__ == "__main__":
     sys.exit(run(main))

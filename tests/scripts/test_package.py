@@ -64,7 +64,7 @@ def test_wheel_makes_a_pair_from_another_folder(tmp_path: Path) -> None:
     tops = {name.split("/")[0] for name in archive.namelist() if ".dist-info" not in name}
     assert tops == {"dpt", "ldm", "shapes", "stereo"}
     (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
-    stated = re.findall(r"^Requires-Dist: ([\w-]+)[^;]*$", archive.read(metadata).decode(), re.M)
+    stated = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", archive.read(metadata).decode(), re.M)
     wanted = re.findall(r"^([\w-]+)", (ROOT / "requirements.txt").read_text(), re.M)
     assert sorted(stated) == sorted(name.lower() for name in wanted)
     venv = tmp_path / "venv"

@@ -24,13 +24,14 @@ SCRIPT_LINES = [
 def test_commands_parse_as_printed(line: str) -> None:
     _, name, *arguments = shlex.split(line)
     args = script(name).parse(arguments)
-    pictures = [getattr(args, key) for key in ("init_img", "img_path") if hasattr(args, key)]
-    assert all((ROOT / path).is_file() for path in pictures)
+    given = ("init_img", "img_path", "config")
+    files = [path for key in given if (path := getattr(args, key, None)) is not None]
+    assert all((ROOT / path).is_file() for path in files)
 
 
 def test_every_workflow_is_shown() -> None:
     shown = {shlex.split(line)[1] for line in SCRIPT_LINES}
-    assert shown == {"txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"}
+    assert shown == {"txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py", "evaluate.py"}
 
 
 def test_every_format_is_listed() -> None:
