@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stereo.depth.disparity import (
+    DepthModel,
     check_depth_model,
     check_map,
     disparity_of_tensor,
@@ -24,12 +25,20 @@ from stereo.depth.parallax import (
     relative_cells,
     resize_to_latents,
 )
+from stereo.images import ImageLike, to_rgb
 from stereo.method.conditioning import View, depth_conditions, embed_prompts
 from stereo.method.denoise import denoise_left
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import OnStep, start_run
 from stereo.method.schedule import shift_schedule
-from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
+from stereo.options import (
+    DEFAULT_PRESET,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    preset,
+    settings_of,
+)
 from stereo.pair import StereoPair
 from stereo.pairs import LeftView, Work, stereo_pairs
 from stereo.pixels.codec import (
@@ -51,11 +60,9 @@ from stereo.runs import (
 from stereo.runtime.guidance import with_guidance
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
 
-PAPER = StereoOptions()
-BEST = preset("best")
+DEFAULT = preset(DEFAULT_PRESET)
 SAMPLING = SamplingOptions()
 NULL_TEXT = NullTextOptions()
 
@@ -63,10 +70,10 @@ NULL_TEXT = NullTextOptions()
 @torch.no_grad()
 def text_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
+    depth_model: DepthModel | None,
     prompt: str,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
     disparity: np.ndarray | None = None,
@@ -79,7 +86,8 @@ def text_to_stereo(
 
     Args:
         model: 4-channel Stable Diffusion (`stereo.load_model("text")`).
-        depth_model: looks at the left pictures; unused where `disparity` is given.
+        depth_model: a network or any function from (H, W, 3) uint8 to disparity (H, W), near =
+            large; looks at the left pictures; None where `disparity` is given.
         prompt: what to show.
         options: of the stereo method.
         sampling: steps, guidance, size, seed, number of samples.
@@ -119,32 +127,31 @@ def text_to_stereo(
 @torch.no_grad()
 def depth_to_stereo(
     model: "LatentDepth2ImageDiffusion",
-    image: np.ndarray,
+    image: ImageLike,
     prompt: str,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
-    depth_model: "DPTDepthModel | None" = None,
+    depth_model: DepthModel | None = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
     """Re-imagine an image under its depth, as stereo pairs (D2SI).
 
-    Args:
+    Args, others as in `text_to_stereo`:
         model: depth-conditioned Stable Diffusion (`stereo.load_model("depth")`).
-        image: (H, W, 3) uint8; its depth, and for strength < 1 its content, are kept.
+        image: a path, a Pillow image or (H, W, 3) uint8; its depth, and for strength < 1 its
+            content, are kept.
         prompt: what to show under that depth.
-        options: of the stereo method.
         sampling: steps, guidance, size, seed, strength, number of samples.
-        negative_prompt: what guidance leads away from.
         depth_model: looks at the image instead of the model's own depth network.
         disparity: (H, W) float32 of the image, near = large, instead of a depth model's.
-        on_step: progress hook; raising in it cancels.
 
     Returns:
         One pair per sample.
     """
+    image = to_rgb(image)
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options, "depth")
@@ -175,10 +182,10 @@ def depth_to_stereo(
 
 def image_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
-    image: np.ndarray,
+    depth_model: DepthModel | None,
+    image: ImageLike,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
@@ -187,17 +194,13 @@ def image_to_stereo(
 ) -> list[StereoPair]:
     """Make a stereo pair from a photo (I2SI), by null-text or direct inversion.
 
-    Args:
+    Args, others as in `text_to_stereo`:
         model: 4-channel Stable Diffusion (`stereo.load_model("image")`); null-text inversion
             runs in float32 whatever its precision.
-        depth_model: looks at the photo; unused where `disparity` is given.
-        image: (H, W, 3) uint8.
-        options: of the stereo method.
+        image: a path, a Pillow image or (H, W, 3) uint8.
         sampling: steps, guidance, size, seed; one sample, as the photo is one.
         prompt: description of the photo; empty as published.
         null_text: settings of the inversion.
-        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
-        on_step: progress hook; raising in it cancels.
 
     Returns:
         One pair; its left view is the photo itself with fusion, else its reconstruction.
@@ -219,11 +222,11 @@ def image_to_stereo(
 @torch.no_grad()
 def images_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
-    images: Sequence[np.ndarray],
+    depth_model: DepthModel | None,
+    images: Sequence[ImageLike],
     seeds: Sequence[int],
     *,
-    options: StereoOptions = BEST,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
@@ -236,6 +239,7 @@ def images_to_stereo(
     Each of the n `images` has one of the `seeds`, in place of the sampling options' own, and one
     of the `disparities`, (H, W) or None; other arguments are the same as there.
     """
+    images = [to_rgb(image) for image in images]
     check_photos(images, seeds, options, sampling)
     own_maps = [None] * len(images) if disparities is None else disparities
     check_depth_model(depth_model, own_maps)

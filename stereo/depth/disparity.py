@@ -1,28 +1,28 @@
 """Disparity (near = large): predicted by a DPT network, checked, normalised."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
-from stereo.images import Fit, read_image, to_rgb
+from stereo.images import Fit, ImageLike, to_rgb
 from stereo.options import StereoOptions, Task
 
 Preprocessing = Literal["dpt", "published", "published-photo"]
+# A network, or a function from (H, W, 3) uint8 to (H, W) with near = large.
+DepthModel: TypeAlias = DPTDepthModel | Callable[[np.ndarray], np.ndarray]
 ASPECT_TOLERANCE = 0.01
 
 
 @torch.no_grad()
 def predict_disparity(
-    depth_model: DPTDepthModel,
-    image: np.ndarray | Image.Image | str | Path,
+    depth_model: DepthModel,
+    image: ImageLike,
     *,
     preprocessing: str = "dpt",
     at_network_size: bool = False,
@@ -30,7 +30,8 @@ def predict_disparity(
     """Predict relative disparity (H, W) float32, in the network's units, of an image.
 
     It may be (H, W, 3) uint8 RGB, or a picture of any mode, or such a file: grey, with
-    transparency, of 16 bits, turned by EXIF.
+    transparency, of 16 bits, turned by EXIF. A depth model that is no network, but a function
+    from (H, W, 3) uint8 to a disparity (H, W), is called as it is.
 
     `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
     [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does;
@@ -39,12 +40,9 @@ def predict_disparity(
     With `at_network_size` the map is what the network gives, for one who resizes it himself.
     """
     _check_preprocessing(preprocessing)
-    if isinstance(image, str | Path):
-        image = read_image(image)
-    elif isinstance(image, Image.Image):
-        image = to_rgb(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"image is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
+    image = to_rgb(image)
+    if not isinstance(depth_model, nn.Module):
+        return _call(depth_model, image)
     if preprocessing == "dpt":
         x = network_input(image, net_size_px=depth_model.net_size_px)
     else:
@@ -56,7 +54,7 @@ def predict_disparity(
 
 @torch.no_grad()
 def disparity_of_tensor(
-    depth_model: DPTDepthModel, images: Tensor, *, preprocessing: str = "dpt"
+    depth_model: DepthModel, images: Tensor, *, preprocessing: str = "dpt"
 ) -> Tensor:
     """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in about [-1, 1].
 
@@ -65,6 +63,10 @@ def disparity_of_tensor(
     _check_preprocessing(preprocessing)
     height, width = images.shape[-2:]
     x = images.float().clamp(-1, 1)
+    if not isinstance(depth_model, nn.Module):
+        pictures = ((x + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        maps = [torch.from_numpy(_call(depth_model, picture)) for picture in pictures]
+        return torch.stack(maps).to(images.device)
     if preprocessing != "dpt":
         x = _published_input((x + 1) / 2, preprocessing)
         return _run(depth_model, x, size=(height, width))
@@ -73,6 +75,15 @@ def disparity_of_tensor(
     if (net_width, net_height) != (width, height):
         x = F.interpolate(x, (net_height, net_width), mode="bicubic", align_corners=False)
     return _run(depth_model, x, size=(height, width))
+
+
+def _call(depth_model: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    disparity = np.array(depth_model(image), np.float32)
+    if disparity.shape != image.shape[:2]:
+        expected = "x".join(map(str, image.shape[:2]))
+        raise ValueError(f"depth_model: gave {disparity.shape}, expected the picture's {expected}")
+    check_disparity(disparity, name="depth_model's disparity", may_be_flat=True)
+    return disparity
 
 
 def _check_preprocessing(preprocessing: str) -> None:
@@ -188,7 +199,7 @@ def fit_map(
 
 
 def photo_disparity(
-    depth_model: DPTDepthModel,
+    depth_model: DepthModel,
     image: np.ndarray,
     frame: Fit,
     given: np.ndarray | None,

@@ -119,7 +119,8 @@ def _find(given: Path | None, argument: str, published: tuple[str, ...], embedde
                 log.info("using the published %s", path.name)
                 return path
     log.info(
-        "no published checkpoint in %s/: using the embedded Shapes model (put %s there to use it)",
+        "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
+        "of 256 px; real weights: python -m stereo.fetch %s",
         folder.name,
         published[0],
     )
