@@ -22,7 +22,7 @@ stereo.comfort
 stereo.cli
 shapes
 stereo.evaluation
-stereo.benchmark stereo.app stereo.info stereo.console shapes.report
+stereo.benchmark stereo.app stereo.info stereo.fetch stereo.console shapes.report
 """
 RANKS = {
     room: rank

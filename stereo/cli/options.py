@@ -57,8 +57,10 @@ class ModelOptions:
     )
     depthmodel_path: Path | None = option(
         None,
-        "DPT checkpoint (default: the depth model inside a depth-conditioned --ckpt, else the "
-        "published file if it lies in midas_models/, else the embedded model)",
+        "depth network: a DPT file, a folder that transformers, Depth Anything 3 or MoGe reads, "
+        "owner/name[@revision] in the hub's cache, or a name of stereo.fetch (default: the one "
+        "inside a depth-conditioned --ckpt, else the published file if it lies in midas_models/, "
+        "else the embedded model)",
     )
     precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
         None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"

@@ -56,7 +56,8 @@ def test_one_network_at_a_time_leaves_the_shelf(monkeypatch):
 
 @pytest.mark.gpu
 def test_offloaded_networks_give_the_same_pair():
-    from stereo.runtime.models import load_depth_model, load_model
+    from stereo.depth.loading import load_depth_model
+    from stereo.runtime.models import load_model
 
     def right(offloaded: bool) -> np.ndarray:
         model, depth_model = load_model("text", device="cuda"), load_depth_model(device="cuda")
