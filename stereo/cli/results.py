@@ -39,13 +39,14 @@ class Results:
         check_writable(args.outdir, "outdir")
         remove_half_sets(args.outdir)
         self._outdir: Path = args.outdir
-        self._formats = args.format
+        self._formats, self._names = args.format, args.names
         self._rows: int = getattr(args, "n_rows", 0)
         words = sys.argv[1:] if arguments is None else arguments
         given = {
             "parameterization": args.parameterization,
             "map_kind": args.map,
             "config": args.config and _relative(args.config),
+            "wiggle_px": args.wiggle_px,
             "command": shlex.join(["python", Path(sys.argv[0]).name, *words]),
         }
         self._settings = {name: value for name, value in given.items() if value}
@@ -74,7 +75,9 @@ class Results:
         added |= self._settings
         for pair in pairs:
             pair = replace(pair, settings={**pair.settings, **added})
-            paths = save_pair(pair, self._outdir, prefix=prefix, formats=self._formats)
+            paths = save_pair(
+                pair, self._outdir, prefix=prefix, formats=self._formats, names=self._names
+            )
             report = pair.settings.get("comfort_report")
             comfort = f"{comfort_line(report)}\n" if report else ""
             sys.stdout.write(f"{paths[0]}\n{comfort}")
