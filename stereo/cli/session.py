@@ -77,7 +77,9 @@ class Session:
         options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
         inputs.check_config(args.config)
         self._results = Results(args, arguments, self._prompts)
-        self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
+        self._finished = (
+            Finished(args.outdir, args.format, args.names) if args.skip_existing else None
+        )
         self._load()
 
     def _load(self) -> None:
