@@ -15,6 +15,7 @@ from shapes.world.depth_tiles import Atlas, pack_tiles, picture_tile, plain_tile
 from shapes.world.materials import TILE_PX, sample_tiles
 from shapes.world.seeds import check_request
 
+OUTLINE_TILE = 2  # the noise that ragged outlines are cut from
 PRINTS = 12
 PRINT_FIRST_SEED = 4_000_000_000
 SHADOW_STEPS = 8
@@ -67,14 +68,18 @@ def pictures_atlas() -> Atlas:
 
 def render(seed: int, size_px: int, atlas: Atlas, *, prints: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a picture (S, S, 3) in [0, 1] and its disparity (S, S) in pixels, float32."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    noise = plain_tiles()[2][0]
-    layout = draw_layout(rng, noise, prints=prints)
+    rng = generator(seed)
+    layout = draw_layout(rng, plain_tiles()[OUTLINE_TILE][0], prints=prints)
     hits = trace_layout(layout, size_px)
     image = soften_edges(shade(rng, layout, hits, atlas), hits)
     image = photograph(rng, image, hits.nearness)
     scale = NEAREST_PX / hits.nearness.max()
     return image.astype(np.float32), (hits.nearness * scale).astype(np.float32)
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return the stream that decides a scene."""
+    return np.random.Generator(np.random.PCG64(seed))
 
 
 def trace_layout(layout: Layout, size_px: int) -> Hits:
