@@ -116,7 +116,7 @@ def test_original_differs_in_the_pace_of_the_inversion_not_in_the_pairs(
 def test_options_of_the_models_arrive(
     run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path, name: str
 ) -> None:
-    for file in ("own.ckpt", "own.yaml", "own.pt"):
+    for file in ("own.ckpt", "vae.pt", "own.yaml", "own.pt"):
         (tmp_path / file).write_bytes(b"x")
     given = [] if name == "txt2stereoimg.py" else ["--init_img", picture]
     given = ["--img_path", picture] if name == "img2stereo.py" else given
@@ -125,7 +125,8 @@ def test_options_of_the_models_arrive(
     own_map = ["--disparity", "map.npy"] if given else []
     np.save("map.npy", np.linspace(0, 9, 64 * 96).reshape(64, 96))
     done = run_script(
-        name, *given, *negative, *own_map, "--ckpt", "own.ckpt", "--config", "own.yaml",
+        name, *given, *negative, *own_map, "--ckpt", "own.ckpt", "--vae", "vae.pt",
+        "--config", "own.yaml",
         "--parameterization", "v", "--precision", "bf16", "--device", "cpu",
         "--depthmodel_path", "own.pt",
     )  # fmt: skip
@@ -134,6 +135,7 @@ def test_options_of_the_models_arrive(
     assert workflows.loaded == {
         "task": task,
         "ckpt": Path("own.ckpt"),
+        "vae": Path("vae.pt"),
         "config": Path("own.yaml"),
         "parameterization": "v",
         "precision": "bf16",
