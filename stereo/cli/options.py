@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from stereo.cli.command import OneLineParser
 from stereo.cli.fields import add_fields, options_of, typed
 from stereo.comfort.options import ComfortOptions, Rule
+from stereo.depth.baseline import BaselineOptions
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 from stereo.images import MAX_MEGAPIXELS
 from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
@@ -19,8 +20,14 @@ from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.
 PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
-BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation_percent")
-STRENGTHS = ("scale_percent", "max_disparity_px", "comfort")
+BEST_ALONE = (
+    "baseline_cm",
+    "metric_disparity",
+    "guided_start",
+    "weighed_holes",
+    "edge_dilation_percent",
+)
+STRENGTHS = ("scale_percent", "max_disparity_px", "comfort", "baseline_cm")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
 # Options of the method that the command line has; the others are for ablations.
 METHOD = ("direction", "scale_percent", "shift_both", "deblur", "convergence")
@@ -175,6 +182,7 @@ def _add_comfort(parser: ArgumentParser) -> None:
     )
     names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "mask_window")
     add_fields(group, ComfortOptions, *names)
+    add_fields(group, BaselineOptions)
     group.add_argument(
         "--eye",
         choices=("right", "left", "both"),
@@ -233,6 +241,20 @@ def comfort_options(args: Namespace) -> ComfortOptions:
     if len(given) > 1:
         raise ValueError(f"{given[1]}: not together with --{given[0]}, each sets the strength")
     return options_of(ComfortOptions, args)
+
+
+def baseline_options(args: Namespace, options: StereoOptions) -> BaselineOptions:
+    """Return the real cameras that are asked for.
+
+    Raises:
+        ValueError: for options out of range, or that contradict each other.
+    """
+    baseline = options_of(BaselineOptions, args)
+    if baseline.baseline_cm is not None and args.disparity is not None:
+        raise ValueError("baseline_cm: not together with --disparity, which sets the strength")
+    if baseline.convergence_m is not None and options.convergence != 0:
+        raise ValueError("convergence_m: not together with --convergence, each places the screen")
+    return baseline
 
 
 def check_batch(batch: BatchOptions, options: StereoOptions, pairs: int) -> None:

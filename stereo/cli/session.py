@@ -60,6 +60,7 @@ class Session:
         self._task, self._args = task, args
         self._batch = options_of(options.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
+        self._baseline = options.baseline_options(args, self._stereo)
         self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
         self._names: Sequence[Path | str] = self._prompts
@@ -83,6 +84,7 @@ class Session:
         from stereo.cli.job import Models, StereoJob
         from stereo.depth.loading import (
             EMBEDDED,
+            check_metric,
             depth_digest,
             find_depth_checkpoint,
             load_depth_model,
@@ -95,6 +97,7 @@ class Session:
         ckpt = models.find_checkpoint(task, args.ckpt)
         if args.depthmodel_path or task != "depth":
             depth_file = find_depth_checkpoint(args.depthmodel_path)
+        check_metric(self._baseline, depth_file)
         if task == "image" and depth_file == EMBEDDED and args.disparity is None:
             log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt}
@@ -117,6 +120,7 @@ class Session:
             sampling=with_guidance(self._sampling, model, task),
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
+            baseline=self._baseline,
         )
         read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
         self._made_by = [
@@ -182,6 +186,7 @@ class Session:
             works[0].job,
             pictures=[item.image for item in items if item.path],
             disparities=[item.disparity for item in items],
+            focal_widths=items[0].focal_widths,
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
         memory = explain_out_of_memory(
@@ -209,14 +214,14 @@ class Session:
 
 
 def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]:
-    """Yield groups of at most `at_once` works whose pictures have one size."""
+    """Yield groups of at most `at_once` works whose pictures have one size and focal length."""
     if at_once == 1:
         yield from ([work] for work in works)
         return
 
-    def size_px(work: Work) -> tuple[int, int]:
-        return work.item.size_px
+    def camera(work: Work) -> tuple[int, int, float]:
+        return (*work.item.size_px, work.item.focal_widths or 0)
 
-    for _, group in groupby(sorted(works, key=size_px), key=size_px):
+    for _, group in groupby(sorted(works, key=camera), key=camera):
         same = list(group)
         yield from (same[k : k + at_once] for k in range(0, len(same), at_once))

@@ -8,6 +8,8 @@ from ldm.downloads import find_download
 from ldm.files import FINGERPRINT_DIGITS, file_digest
 from ldm.hub_cache import find_in_hub_cache
 from ldm.known_files import MIDAS_MODELS, ROOT, describe_missing
+from stereo.depth.baseline import BaselineOptions
+from stereo.depth.kinds import KINDS, METRIC
 from stereo.runtime.device import choose_device
 from stereo.runtime.models import find_file, naming
 
@@ -80,6 +82,25 @@ def load_depth_model(
             from dpt.models import load_depth_model as load
         model = load(found)
     return model.to(choose_device(device)).requires_grad_(False).eval()
+
+
+def check_metric(baseline: BaselineOptions, path: Path | None) -> None:
+    """Refuse a real baseline where a network, None for a checkpoint's own, gives no metres.
+
+    Raises:
+        ValueError: naming what it gives.
+    """
+    if baseline.baseline_cm is None:
+        return
+    from stereo.depth.networks import network_name
+
+    kind = KINDS[network_name(path) if path and path.is_dir() else "dpt"]
+    if kind not in METRIC:
+        name = place_name(path) if path else "the network inside the checkpoint"
+        raise ValueError(
+            f"baseline_cm: {name} gives {kind}, expected a network that gives metres, such as "
+            "--depth_model apple/DepthPro-hf"
+        )
 
 
 def depth_digest(path: Path) -> str:
