@@ -15,7 +15,15 @@ from stereo.comfort.options import ComfortOptions, Rule
 from stereo.depth.baseline import BaselineOptions
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 from stereo.images import MAX_MEGAPIXELS
-from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
+from stereo.options import (
+    PRESETS,
+    MapKind,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    check_fields,
+    option,
+)
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.
@@ -54,12 +62,22 @@ class ModelOptions:
         "inside a depth-conditioned --ckpt, else the published file if it lies in midas_models/, "
         "else the embedded model)",
     )
+    depth_views: int = option(
+        1,
+        "looks of the depth network at each picture, whose mean is taken: 2 also mirrored, 3 and 4 "
+        "also smaller",
+        low=1,
+        high=4,
+    )
     precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
         None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"
     )
     device: str | None = option(None, "cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
     compile: bool = option(False, "on a GPU, compile the denoiser first: slow start, fast steps")
     offload: bool = option(False, "networks are on the GPU only while they are used")
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -250,6 +268,8 @@ def baseline_options(args: Namespace, options: StereoOptions) -> BaselineOptions
         ValueError: for options out of range, or that contradict each other.
     """
     baseline = options_of(BaselineOptions, args)
+    if baseline.baseline_cm is not None and args.depth_views > 1:
+        raise ValueError(f"depth_views: got {args.depth_views}, expected 1 with --baseline_cm")
     if baseline.baseline_cm is not None and args.disparity is not None:
         raise ValueError("baseline_cm: not together with --disparity, which sets the strength")
     if baseline.convergence_m is not None and options.convergence != 0:

@@ -60,6 +60,7 @@ class Session:
         self._task, self._args = task, args
         self._batch = options_of(options.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
+        options_of(options.ModelOptions, args)  # for its checks
         self._baseline = options.baseline_options(args, self._stereo)
         self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
@@ -89,6 +90,7 @@ class Session:
             find_depth_checkpoint,
             load_depth_model,
         )
+        from stereo.depth.views import AveragedViews
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
@@ -111,7 +113,10 @@ class Session:
             device=self._team.device,
         )
         depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
-        self._models = Models(model, depth_model)
+        seen_by = depth_model
+        if args.depth_views > 1:
+            seen_by = AveragedViews(depth_model or model.depth_model.model, args.depth_views)
+        self._models = Models(model, seen_by)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
             task,
@@ -125,7 +130,7 @@ class Session:
         read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
         self._made_by = [
             [*read, *([depth_digest(depth_file)] if depth_file else [])],
-            [args.precision, args.parameterization, args.map],
+            [args.precision, args.parameterization, args.map, args.depth_views],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
         largest = replace(self._job.sampling, samples=most)

@@ -382,3 +382,14 @@ def test_real_baselines_are_checked_before_the_work(
         assert done.code == 2 and told in done.err and not workflows.loaded, done.err
     done = run_script("img2stereo.py", f"--img_path={picture}", *preset, *flags)
     assert done.code == 2 and told in done.err and not workflows.loaded, done.err
+
+
+def test_a_depth_network_may_look_several_times(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    done = run_script("img2stereo.py", f"--img_path={picture}", "--depth_views=5")
+    assert done.code == 2 and "depth_views: got 5, expected 1 to 4" in done.err
+    done = run_script("txt2stereoimg.py", "--preset=best", "--baseline_cm=6", "--depth_views=2")
+    assert done.code == 2 and "depth_views: got 2, expected 1 with --baseline_cm" in done.err
+    assert not workflows.loaded
+    assert run_script("txt2stereoimg.py", "--depth_views=2").code == 0
