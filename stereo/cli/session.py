@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ldm.files import file_digest
-from stereo.cli import inputs, options
+from stereo.cli import groups, inputs, options
 from stereo.cli.batch import work_on_each
+from stereo.cli.embedded import input_note
 from stereo.cli.fields import options_of
-from stereo.cli.finished import Finished, fingerprint, item_seed
+from stereo.cli.finished import Finished, fingerprint
 from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
 
+SEEDS = 2**32
 SHAPES_ONLY = (
     "the embedded depth network knows procedural scenes only; for photographs: python -m "
     "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
@@ -58,9 +60,9 @@ class Session:
             OSError: for files and folders that cannot be used.
         """
         self._task, self._args = task, args
-        self._batch = options_of(options.BatchOptions, args)
+        self._batch = options_of(groups.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
-        options_of(options.ModelOptions, args)  # for its checks
+        options_of(groups.ModelOptions, args)  # for its checks
         self._baseline = options.baseline_options(args, self._stereo)
         self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
@@ -77,7 +79,9 @@ class Session:
         options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
         inputs.check_config(args.config)
         self._results = Results(args, arguments, self._prompts)
-        self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
+        self._finished = (
+            Finished(args.outdir, args.format, args.names) if args.skip_existing else None
+        )
         self._load()
 
     def _load(self) -> None:
@@ -136,6 +140,7 @@ class Session:
         largest = replace(self._job.sampling, samples=most)
         how = {"compiled": args.compile, "offloaded": args.offload}
         prepare(model, depth_model, largest, task=task, **how)
+        self._noted = False
 
     def work(self) -> int:
         """Make and save the pairs of every input; returns the exit code."""
@@ -163,19 +168,15 @@ class Session:
         return len(begun)
 
     def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
-        """Yield the batches of an input that are not finished, with seeds of its own.
-
-        As published, the preset `original` uses the same seed for all.
-        """
-        first = self._sampling.seed
-        if not self._stereo.published_bookkeeping:
-            first = item_seed(first, item.name)
+        """Yield the batches of an input that are not finished; all inputs have the same seeds."""
         contents = [path and file_digest(path) for path in (item.path, item.map_path)]
         for batch in range(self._batch.n_iter):
             offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
-            sampling = replace(self._job.sampling, seed=first + offset)
+            sampling = replace(self._job.sampling, seed=(self._sampling.seed + offset) % SEEDS)
             job = replace(self._job, prompt=prompt, sampling=sampling)
-            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
+            mark = fingerprint(
+                {"name": item.name, "job": asdict(job), "files": [*contents, *self._made_by]}
+            )
             there = self._finished.find(mark, sampling.samples) if self._finished else []
             sys.stdout.write("".join(f"{path}\n" for path in there))
             if not there:
@@ -194,6 +195,10 @@ class Session:
             focal_widths=items[0].focal_widths,
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
+        note = input_note(self._models.diffusion, job, self._prompts)
+        if note and not self._noted and self._team.leads:
+            log.info("%s", note)
+            self._noted = True  # once is enough for a folder
         memory = explain_out_of_memory(
             self._models.diffusion,
             replace(job.sampling, samples=len(works)) if is_photo else job.sampling,

@@ -102,7 +102,8 @@ def find_file(
                 log.info("using the published %s", path.name)
                 return path
     log.info(
-        "no published checkpoint in %s/: using the embedded Shapes model (put %s there to use it)",
+        "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
+        "of 256 px; real weights: python -m stereo.fetch %s",
         folder.name,
         published[0],
     )
