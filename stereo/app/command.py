@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from stereo.app.settings import Limits, Settings
 from stereo.cli.command import OneLineParser, start_logging
 from stereo.cli.fields import add_fields, options_of
-from stereo.cli.options import ModelOptions
+from stereo.cli.groups import ModelOptions
 from stereo.cli.types import positive_number, whole_number
 
 ABOUT = "Open the page to work on: the three workflows in a browser, on this machine."

@@ -363,3 +363,42 @@ def test_a_photograph_is_told_what_the_embedded_depth_network_knows(
         done = run_script("img2stereo.py", "--img_path", picture, *own)
         assert done.code == 0 and told not in done.err
     assert told not in run_script("txt2stereoimg.py").err
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--baseline_cm=6.3", "--preset=paper"], "baseline_cm: got it with --preset paper"),
+        (["--baseline_cm=6.3"], "gives relative inverse depth, expected a network that gives"),
+        (["--baseline_cm=6.3", "--scale_factor=4"], "baseline_cm: not together with --scale_"),
+        (["--baseline_cm=6.3", "--comfort"], "baseline_cm: not together with --comfort"),
+        (["--baseline_cm=6.3", "--disparity=c.ckpt"], "baseline_cm: not together with --disp"),
+        (
+            ["--baseline_cm=6.3", "--convergence_m=2", "--convergence=0.3"],
+            "convergence_m: not together with --convergence",
+        ),
+        (["--baseline_cm=0"], "baseline_cm: got 0.0, expected 0.01 to 10000"),
+        (["--convergence_m=2"], "convergence_m: got it without baseline_cm"),
+        (["--fov_deg=60"], "fov_deg: got it without baseline_cm"),
+    ],
+)
+def test_real_baselines_are_checked_before_the_work(
+    run_script: Runner, workflows: Workflows, picture: Path, flags: list[str], told: str
+) -> None:
+    preset = [] if "--preset=paper" in flags else ["--preset=best"]
+    done = run_script("txt2stereoimg.py", *preset, *flags)
+    if "--disparity=c.ckpt" not in flags:
+        assert done.code == 2 and told in done.err and not workflows.loaded, done.err
+    done = run_script("img2stereo.py", f"--img_path={picture}", *preset, *flags)
+    assert done.code == 2 and told in done.err and not workflows.loaded, done.err
+
+
+def test_a_depth_network_may_look_several_times(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    done = run_script("img2stereo.py", f"--img_path={picture}", "--depth_views=5")
+    assert done.code == 2 and "depth_views: got 5, expected 1 to 4" in done.err
+    done = run_script("txt2stereoimg.py", "--preset=best", "--baseline_cm=6", "--depth_views=2")
+    assert done.code == 2 and "depth_views: got 2, expected 1 with --baseline_cm" in done.err
+    assert not workflows.loaded
+    assert run_script("txt2stereoimg.py", "--depth_views=2").code == 0
