@@ -1,8 +1,4 @@
-"""Seeds and fingerprints: what tells one result from another, and which of them are there.
-
-A seed depends on `--seed` and on the picture's name or the prompt's text, on nothing else: alone,
-in a folder, in any order and on any device the same picture gives the same pair.
-"""
+"""Fingerprints: what tells one result from another, and which of them are there."""
 
 import hashlib
 import json
@@ -15,13 +11,6 @@ from stereo.formats.names import DEFAULT_NAMES
 from stereo.formats.registry import ending
 
 FINGERPRINT_DIGITS = 16
-
-
-def item_seed(seed: int, name: str) -> int:
-    """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
-    from stereo.noise import derived_seed  # needs torch
-
-    return derived_seed(seed, name) >> 1
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ class Item:
     """One input of a run: a prompt, or a picture.
 
     Attributes:
-        name: the prompt's text or the picture's file name, on which its seeds depend.
+        name: the prompt's text or the picture's file name.
         path: of the picture.
         image: the picture, (H, W, 3) uint8.
         map_path: of the user's map, where there is one.

@@ -5,29 +5,44 @@ Nothing here imports torch, so that `--help` and a mistyped option are answered 
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from stereo.cli.command import OneLineParser
 from stereo.cli.fields import add_fields, options_of, typed
 from stereo.cli.types import whole_number
-from stereo.comfort.options import ComfortOptions, Rule
+from stereo.comfort.options import ComfortOptions, Rule, Viewing
 from stereo.formats.names import DEFAULT_NAMES, NAMES
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
 from stereo.formats.wiggle import WIGGLE_PX
 from stereo.images import MAX_MEGAPIXELS
-from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
+from stereo.options import (
+    DEFAULT_PRESET,
+    PRESETS,
+    MapKind,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    Task,
+    option,
+)
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.
 PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
 BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation_percent")
+USUAL_DISPLAY = astuple(Viewing())
 STRENGTHS = ("scale_percent", "max_disparity_px", "comfort")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
 # Options of the method that the command line has; the others are for ablations.
 METHOD = ("direction", "scale_percent", "shift_both", "deblur", "convergence")
 METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent")
+# What `--help` shows; `--help_all` has the rest.
+MAIN = ("img_path", "init_img", "prompt", "preset", "scale_percent", "comfort", "disparity")
+MAIN += ("samples", "steps", "seed", "format", "outdir")
+OUTDIRS = {"text": "txt2stereoimg", "depth": "depth2stereoimg", "image": "img2stereo"}
+PUBLISHED_SEEDS = {"text": 24, "depth": 42, "image": 42}
 
 
 @dataclass(frozen=True)
@@ -45,8 +60,10 @@ class ModelOptions:
     )
     depthmodel_path: Path | None = option(
         None,
-        "DPT checkpoint (default: the depth model inside a depth-conditioned --ckpt, else the "
-        "published file if it lies in midas_models/, else the embedded model)",
+        "depth network: a DPT file, a folder that transformers, Depth Anything 3 or MoGe reads, "
+        "owner/name[@revision] in the hub's cache, or a name of stereo.fetch (default: the one "
+        "inside a depth-conditioned --ckpt, else the published file if it lies in midas_models/, "
+        "else the embedded model)",
     )
     precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
         None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"
@@ -100,11 +117,9 @@ class BatchOptions:
     )
 
 
-def make_parser(
-    description: str | None, task: str, *, outdir: str, seed: int = 42
-) -> OneLineParser:
+def make_parser(description: str, task: Task) -> OneLineParser:
     """Return a parser with all options of a workflow but those of its picture."""
-    parser = OneLineParser(description)
+    parser = OneLineParser(description, MAIN)
     is_photo = task == "image"
     parser.add_argument(
         "--prompt",
@@ -120,16 +135,17 @@ def make_parser(
         help="one prompt a line, instead of --prompt: a text file, a folder of them or a pattern",
     )
     add_fields(parser.add_argument_group("models"), ModelOptions)
-    _add_sampling(parser, task, seed)
+    _add_sampling(parser, task)
     group = parser.add_argument_group("stereo")
     about = "as the published code, as the paper, or the best that this program can do"
-    group.add_argument("--preset", choices=tuple(PRESETS), default="paper", help=about)
+    group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=about)
     add_fields(group, StereoOptions, *METHOD)
     add_fields(group, MapOptions)
     _add_comfort(parser)
     group = parser.add_argument_group("output")
+    outdir = Path("outputs", f"{OUTDIRS[task]}-samples")
     group.add_argument(
-        "--outdir", type=Path, default=Path(outdir), metavar="FOLDER", help="for the results"
+        "--outdir", type=Path, default=outdir, metavar="FOLDER", help="for the results"
     )
     group.add_argument(
         "--format",
@@ -157,7 +173,7 @@ def make_parser(
     return parser
 
 
-def _add_sampling(parser: ArgumentParser, task: str, seed: int) -> None:
+def _add_sampling(parser: ArgumentParser, task: Task) -> None:
     group = parser.add_argument_group("sampling")
     names = ["steps", "eta", "height_px", "width_px"]
     batch = ["n_iter", "fixed_code", "n_rows", "skip_existing", "devices"]
@@ -176,7 +192,7 @@ def _add_sampling(parser: ArgumentParser, task: str, seed: int) -> None:
     add_fields(
         group, SamplingOptions, "guidance_scale", help=f"guidance scale (default: {guidance})"
     )
-    add_fields(group, SamplingOptions, "seed", default=seed)
+    add_fields(group, SamplingOptions, "seed", default=PUBLISHED_SEEDS[task])
     add_fields(group, BatchOptions, *batch)
 
 
@@ -239,13 +255,19 @@ def stereo_options(args: Namespace) -> StereoOptions:
 def comfort_options(args: Namespace) -> ComfortOptions:
     """Return what sets the strength, and how pairs are looked at.
 
+    The strength of `best` is comfortable on the usual display; for another one it is found anew.
+
     Raises:
         ValueError: for options out of range, or that contradict each other.
     """
     given = [typed(name) for name in STRENGTHS if getattr(args, name) not in (None, "none")]
     if len(given) > 1:
         raise ValueError(f"{given[1]}: not together with --{given[0]}, each sets the strength")
-    return options_of(ComfortOptions, args)
+    comfort = options_of(ComfortOptions, args)
+    is_usual = (comfort.display_width_cm, comfort.viewing_distance_cm) == USUAL_DISPLAY
+    if args.preset == "best" and not (given or is_usual or args.metric_disparity):
+        return replace(comfort, comfort="degree")
+    return comfort
 
 
 def check_batch(batch: BatchOptions, options: StereoOptions, pairs: int) -> None:

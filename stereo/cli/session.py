@@ -1,5 +1,6 @@
 """One run of a script: check the options, load the models, make and save what is not there."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 from ldm.files import file_digest
 from stereo.cli import inputs, options
 from stereo.cli.batch import work_on_each
+from stereo.cli.embedded import input_note
 from stereo.cli.fields import options_of
-from stereo.cli.finished import Finished, fingerprint, item_seed
+from stereo.cli.finished import Finished, fingerprint
 from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
+
+SEEDS = 2**32
+SHAPES_ONLY = (
+    "the embedded depth network knows procedural scenes only; for photographs: python -m "
+    "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +85,12 @@ class Session:
     def _load(self) -> None:
         from ldm.checkpoint import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
+        from stereo.depth.loading import (
+            EMBEDDED,
+            depth_digest,
+            find_depth_checkpoint,
+            load_depth_model,
+        )
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
@@ -82,7 +98,9 @@ class Session:
         args, task, depth_file = self._args, self._task, None
         ckpt = models.find_checkpoint(task, args.ckpt)
         if args.depthmodel_path or task != "depth":
-            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
+            depth_file = find_depth_checkpoint(args.depthmodel_path)
+        if task == "image" and depth_file == EMBEDDED and args.disparity is None:
+            log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
@@ -93,7 +111,7 @@ class Session:
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
-        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
+        depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
         self._models = Models(model, depth_model)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
@@ -104,15 +122,16 @@ class Session:
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
         )
-        read = (path for path in (ckpt, args.config, depth_file) if path)
+        read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
         self._made_by = [
-            [checkpoint_digest(path) for path in read],
+            [*read, *([depth_digest(depth_file)] if depth_file else [])],
             [args.precision, args.parameterization, args.map],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
         largest = replace(self._job.sampling, samples=most)
         how = {"compiled": args.compile, "offloaded": args.offload}
         prepare(model, depth_model, largest, task=task, **how)
+        self._noted = False
 
     def work(self) -> int:
         """Make and save the pairs of every input; returns the exit code."""
@@ -140,19 +159,15 @@ class Session:
         return len(begun)
 
     def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
-        """Yield the batches of an input that are not finished, with seeds of its own.
-
-        As published, the preset `original` uses the same seed for all.
-        """
-        first = self._sampling.seed
-        if not self._stereo.published_bookkeeping:
-            first = item_seed(first, item.name)
+        """Yield the batches of an input that are not finished; all inputs have the same seeds."""
         contents = [path and file_digest(path) for path in (item.path, item.map_path)]
         for batch in range(self._batch.n_iter):
             offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
-            sampling = replace(self._job.sampling, seed=first + offset)
+            sampling = replace(self._job.sampling, seed=(self._sampling.seed + offset) % SEEDS)
             job = replace(self._job, prompt=prompt, sampling=sampling)
-            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
+            mark = fingerprint(
+                {"name": item.name, "job": asdict(job), "files": [*contents, *self._made_by]}
+            )
             there = self._finished.find(mark, sampling.samples) if self._finished else []
             sys.stdout.write("".join(f"{path}\n" for path in there))
             if not there:
@@ -170,6 +185,10 @@ class Session:
             disparities=[item.disparity for item in items],
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
+        note = input_note(self._models.diffusion, job, self._prompts)
+        if note and not self._noted and self._team.leads:
+            log.info("%s", note)
+            self._noted = True  # once is enough for a folder
         memory = explain_out_of_memory(
             self._models.diffusion,
             replace(job.sampling, samples=len(works)) if is_photo else job.sampling,

@@ -13,6 +13,7 @@ from stereo.cli.types import given_path, whole_number
 if TYPE_CHECKING:
     from stereo.evaluation.settings import EvaluationSettings
 
+ABOUT = "Evaluate methods on stereo data sets: infer right views, score them, report tables."
 VERBS = ("infer", "score", "report", "all")
 NUMBER = {"type": whole_number, "metavar": "N"}
 PX = {"type": whole_number, "metavar": "PX"}
@@ -28,7 +29,7 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "--crop": ("protocol.crop", "auto: KITTI only", {"choices": ("auto", "square", "none")}),
     "--disparity": ("disparity", "truth, SGBM, monocular, or that at a searched scale", SOURCES),
     "--ckpt": ("generation.ckpt", "Stable Diffusion", FILE),
-    "--depthmodel_path": ("generation.depthmodel_path", "DPT", FILE),
+    "--depthmodel_path": ("generation.depthmodel_path", "depth network", FILE),
     "--steps": ("generation.steps", "DDIM steps", NUMBER),
     "--scale": ("generation.guidance_scale", "guidance", {"type": float, "metavar": "X"}),
     "--seed": ("generation.seed", "of all noise", {"type": int, "metavar": "N"}),
@@ -39,9 +40,9 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = OneLineParser(description)
+    parser = OneLineParser(ABOUT)
     add = parser.add_argument
     add("verb", nargs="?", default="all", choices=VERBS, help="views, their scores, tables; or all")
     add("--out", **FILE, required=True, help="folder of the run")
@@ -81,9 +82,9 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argpa
     return args
 
 
-def main(description: str | None, arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the verbs; 1 when a scene failed."""
-    args = parse(description, arguments)
+    args = parse(arguments)
     start_logging(args.verbose)
     from stereo.evaluation.run import run
 

@@ -28,11 +28,7 @@ Runner = Callable[..., Outcome]
 
 def pairs_of(done: Outcome) -> list[StereoPair]:
     assert done.code == 0, done.err
-    return [load(path) for path in paths_of(done)]
-
-
-def paths_of(done: Outcome) -> list[str]:
-    return [line for line in done.out.splitlines() if not line.startswith("comfort: ")]
+    return [load(path) for path in done.out.splitlines()]
 
 
 def column_of(view: np.ndarray, patch: np.ndarray, row: int) -> int:
@@ -55,15 +51,15 @@ def test_text_to_stereo(run_script: Runner) -> None:
     assert 0.5 < pair.valid.mean() < 1
     assert "embedded" in done.err and pair.settings["ckpt"].endswith("models/shapes.safetensors")
     again = run_script("txt2stereoimg.py", "--prompt", PROMPT, *QUICK, *EVERYTHING)
-    path, comfort = again.out.splitlines()
-    assert path == "out/00001_LRF.png" and comfort.startswith("comfort: crossed 7.8 % = ")
+    assert again.out == "out/00001_LRF.png\n"
+    assert "in front of a 60 cm screen seen from 70 cm: uncomfortable" in again.err
     np.testing.assert_array_equal(pairs_of(again)[0].right, pair.right)
 
 
 def test_depth_to_stereo_with_samples(run_script: Runner) -> None:
     flags = ("--prompt", PROMPT, "--init_img", SCENE, *QUICK, *EVERYTHING)
     done = run_script("depth2stereoimg.py", *flags, "--n_samples", "2", "--n_rows", "1")
-    *names, grid = paths_of(done)
+    *names, grid = done.out.splitlines()
     assert names == ["out/scene_00000_LRF.png", "out/scene_00001_LRF.png"]
     first, second = (load(name) for name in names)
     assert (first.left != second.left).any()
