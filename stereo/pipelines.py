@@ -156,16 +156,14 @@ def depth_to_stereo(
     sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options, "depth")
     size_px = frame.size_px[::-1]
-    # From the network's size straight to the latents': nothing in between needs the picture's.
-    disparity = (
-        predict_disparity(
-            depth_model or model.depth_model.model,
-            frame.image(image),
-            at_network_size=not options.fusion,
+    if disparity is None:
+        network = depth_model or model.depth_model.model
+        # From the network's size straight to the latents': nothing in between needs the picture's.
+        disparity = predict_disparity(
+            network, frame.image(image), at_network_size=not options.fusion
         )
-        if disparity is None
-        else fit_map(frame, disparity, image, options)
-    )
+    else:
+        disparity = fit_map(frame, disparity, image, options)
     maps = stack_maps([disparity] * sampling.samples, model.device)
     size = latent_size(model, *size_px)
     depth = _view_depths(maps, size, options)
@@ -179,18 +177,7 @@ def depth_to_stereo(
         start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
     work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
-    # The picture is made to fit the map, so the map's edges are its own.
-    has_own_map = [True] * len(maps)
-    if not options.fusion:
-        if options.published_bookkeeping and sampling.eta:
-            branch = published_trunk(run, start, options)
-        else:
-            branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
-        return stereo_pairs(work, LeftView(branch, maps, has_own_map))
-    branch = denoise_left(run, start, record_after=record_after(run.total, options))
-    decoded = decode(model, branch.final)
-    pictures = tensor_to_images(decoded)
-    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, branch.final))
+    return stereo_pairs(work, _depth_left_view(work, start, maps))
 
 
 def image_to_stereo(
@@ -282,6 +269,23 @@ def images_to_stereo(
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
         for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
     ]
+
+
+def _depth_left_view(work: Work, start: Tensor, maps: Tensor) -> LeftView:
+    """Denoise the left view from `start`: to its end where its pixels are kept, else to the shift.
+
+    The picture is made to fit its map, so the map's edges are the picture's own.
+    """
+    run, options, has_own_map = work.run, work.options, [True] * len(maps)
+    if options.fusion:
+        branch = denoise_left(run, start, record_after=record_after(run.total, options))
+        decoded, final = decode(work.model, branch.final), branch.final
+        return LeftView(branch, maps, has_own_map, decoded, tensor_to_images(decoded), final)
+    if options.published_bookkeeping and work.settings["eta"]:
+        branch = published_trunk(run, start, options)
+    else:
+        branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
+    return LeftView(branch, maps, has_own_map)
 
 
 def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:

@@ -106,7 +106,7 @@ class Bench:
     @cached_property
     def depth_model(self) -> "DPTDepthModel":
         """Load the depth network."""
-        from stereo.runtime.models import load_depth_model
+        from stereo.depth.loading import load_depth_model
 
         return load_depth_model(self.weights.dpt)
 

@@ -11,8 +11,9 @@ from dpt.models import DPTDepthModel
 from ldm.checkpoint import SCHEDULE, build_model, read_config
 from ldm.known_files import ROOT
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from stereo.depth.loading import load_depth_model
 from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import Task, load_depth_model, load_model
+from stereo.runtime.models import Task, load_model
 from stereo.runtime.speed import suit_device
 
 CONFIGS: dict[Task, str] = {

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stereo.formats import FORMATS
 from stereo.formats.metadata import from_text
+from stereo.formats.names import DEFAULT_NAMES
+from stereo.formats.registry import ending
 
 FINGERPRINT_DIGITS = 16
 
@@ -21,9 +22,9 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 class Finished:
     """What a folder of results holds: complete pairs, by fingerprint and sample."""
 
-    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
+    def __init__(self, folder: Path, formats: Sequence[str], names: str = DEFAULT_NAMES) -> None:
         """Read the sidecars of a folder; one that does not exist holds nothing."""
-        self._endings = [FORMATS[name].ending for name in formats]
+        self._endings = [ending(name, names) for name in formats]
         self._pairs: dict[tuple[str, int], Path] = {}
         for sidecar in sorted(folder.glob("*.json")):
             first = sidecar.with_name(f"{sidecar.stem}{self._endings[0]}")
@@ -43,6 +44,6 @@ class Finished:
         except (OSError, ValueError):
             return []  # another program's file
         key = settings.get("fingerprint"), settings.get("sample", 0)
-        files = [sidecar.with_name(f"{sidecar.stem}{ending}") for ending in self._endings]
+        files = [sidecar.with_name(f"{sidecar.stem}{end}") for end in self._endings]
         is_ours = isinstance(key[0], str) and isinstance(key[1], int)
         return [key] if is_ours and all(path.is_file() for path in files) else []

@@ -10,6 +10,7 @@ from stereo import pipelines
 from stereo.comfort.finish import with_comfort
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.strength import with_strength
+from stereo.depth.disparity import DepthModel, network_record
 from stereo.method.run import OnStep
 from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
 from stereo.pair import StereoPair
@@ -18,7 +19,6 @@ from stereo.runtime.guidance import with_guidance
 from stereo.runtime.models import Task
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
 
@@ -65,7 +65,7 @@ class Models:
     """
 
     diffusion: "LatentDiffusion"
-    depth: "DPTDepthModel | None" = None
+    depth: DepthModel | None = None
 
 
 def run(job: StereoJob, models: Models, on_step: OnStep | None = None) -> list[StereoPair]:
@@ -78,7 +78,16 @@ def run(job: StereoJob, models: Models, on_step: OnStep | None = None) -> list[S
     width_px, cells = _width(job, models)
     options = with_strength(job.options, job.comfort, width_px=width_px, cells=cells)
     pairs = _call(replace(job, options=options, sampling=sampling), models, on_step)
+    pairs = [_with_origin(pair, k, job, models) for k, pair in enumerate(pairs)]
     return [with_comfort(pair, job.comfort) for pair in pairs]
+
+
+def _with_origin(pair: StereoPair, k: int, job: StereoJob, models: Models) -> StereoPair:
+    """Let the settings of the k-th pair name the depth network that looked at its picture."""
+    place = k if job.task == "image" else 0
+    if job.disparities and job.disparities[place] is not None:
+        return pair
+    return replace(pair, settings={**pair.settings, **network_record(models.depth)})
 
 
 def _width(job: StereoJob, models: Models) -> tuple[int, int]:

@@ -11,8 +11,11 @@ from typing import Literal, get_args
 
 from stereo.cli.command import OneLineParser
 from stereo.cli.fields import add_fields, options_of, typed
+from stereo.cli.types import whole_number
 from stereo.comfort.options import ComfortOptions, Rule, Viewing
+from stereo.formats.names import DEFAULT_NAMES, NAMES
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
+from stereo.formats.wiggle import WIGGLE_PX
 from stereo.images import MAX_MEGAPIXELS
 from stereo.options import (
     DEFAULT_PRESET,
@@ -57,8 +60,10 @@ class ModelOptions:
     )
     depthmodel_path: Path | None = option(
         None,
-        "DPT checkpoint (default: the depth model inside a depth-conditioned --ckpt, else the "
-        "published file if it lies in midas_models/, else the embedded model)",
+        "depth network: a DPT file, a folder that transformers, Depth Anything 3 or MoGe reads, "
+        "owner/name[@revision] in the hub's cache, or a name of stereo.fetch (default: the one "
+        "inside a depth-conditioned --ckpt, else the published file if it lies in midas_models/, "
+        "else the embedded model)",
     )
     precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
         None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"
@@ -148,6 +153,18 @@ def make_parser(description: str, task: Task) -> OneLineParser:
         choices=tuple(FORMATS),
         metavar="NAME",
         help=f"repeatable; one of {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
+    )
+    group.add_argument(
+        "--names",
+        choices=NAMES,
+        default=DEFAULT_NAMES,
+        help="how files are called, for players that go by it; stereo/formats/names.py has them",
+    )
+    group.add_argument(
+        "--wiggle_px",
+        type=whole_number,
+        metavar="PX",
+        help=f"longest side of gif and webp, at most (default: {WIGGLE_PX})",
     )
     group.add_argument(
         "--viewer", action="store_true", help="and a page to look at each pair, --format viewer"

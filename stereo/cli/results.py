@@ -40,7 +40,7 @@ class Results:
         check_writable(args.outdir, "outdir")
         remove_half_sets(args.outdir)
         self._outdir: Path = args.outdir
-        self._formats = args.format
+        self._formats, self._names = args.format, args.names
         self._rows: int = getattr(args, "n_rows", 0)
         words = sys.argv[1:] if arguments is None else arguments
         called = program() if program()[0] == CONSOLE else ["python", *program()]
@@ -48,6 +48,7 @@ class Results:
             "parameterization": args.parameterization,
             "map_kind": args.map,
             "config": args.config and _relative(args.config),
+            "wiggle_px": args.wiggle_px,
             "command": shlex.join([*called, *words]),
         }
         self._settings = {name: value for name, value in given.items() if value}
@@ -75,7 +76,9 @@ class Results:
         added |= self._settings
         for pair in pairs:
             pair = replace(pair, settings={**pair.settings, **added})
-            paths = save_pair(pair, self._outdir, prefix=prefix, formats=self._formats)
+            paths = save_pair(
+                pair, self._outdir, prefix=prefix, formats=self._formats, names=self._names
+            )
             report = pair.settings.get("comfort_report")
             sys.stdout.write(f"{paths[0]}\n")
             sys.stdout.flush()

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from stereo.runtime.models import Task
 
 SEEDS = 2**32
+SHAPES_ONLY = (
+    "the embedded depth network knows procedural scenes only; for photographs: python -m "
+    "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
+)
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +77,20 @@ class Session:
         options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
         inputs.check_config(args.config)
         self._results = Results(args, arguments, self._prompts)
-        self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
+        self._finished = (
+            Finished(args.outdir, args.format, args.names) if args.skip_existing else None
+        )
         self._load()
 
     def _load(self) -> None:
         from ldm.checkpoint import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
+        from stereo.depth.loading import (
+            EMBEDDED,
+            depth_digest,
+            find_depth_checkpoint,
+            load_depth_model,
+        )
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
@@ -86,7 +98,9 @@ class Session:
         args, task, depth_file = self._args, self._task, None
         ckpt = models.find_checkpoint(task, args.ckpt)
         if args.depthmodel_path or task != "depth":
-            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
+            depth_file = find_depth_checkpoint(args.depthmodel_path)
+        if task == "image" and depth_file == EMBEDDED and args.disparity is None:
+            log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
@@ -97,7 +111,7 @@ class Session:
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
-        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
+        depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
         self._models = Models(model, depth_model)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
@@ -108,9 +122,9 @@ class Session:
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
         )
-        read = (path for path in (ckpt, args.config, depth_file) if path)
+        read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
         self._made_by = [
-            [checkpoint_digest(path) for path in read],
+            [*read, *([depth_digest(depth_file)] if depth_file else [])],
             [args.precision, args.parameterization, args.map],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)

@@ -29,7 +29,7 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "--crop": ("protocol.crop", "auto: KITTI only", {"choices": ("auto", "square", "none")}),
     "--disparity": ("disparity", "truth, SGBM, monocular, or that at a searched scale", SOURCES),
     "--ckpt": ("generation.ckpt", "Stable Diffusion", FILE),
-    "--depthmodel_path": ("generation.depthmodel_path", "DPT", FILE),
+    "--depthmodel_path": ("generation.depthmodel_path", "depth network", FILE),
     "--steps": ("generation.steps", "DDIM steps", NUMBER),
     "--scale": ("generation.guidance_scale", "guidance", {"type": float, "metavar": "X"}),
     "--seed": ("generation.seed", "of all noise", {"type": int, "metavar": "N"}),

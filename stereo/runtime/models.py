@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
+from ldm.known_files import MODELS, ROOT, describe_missing
 from stereo.runtime.device import choose_device, choose_precision
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
 Task = Literal["text", "depth", "image"]
@@ -21,8 +20,6 @@ PUBLISHED = {
     "image": ("sd-v1-4", "sd-v1-5", "v1-5-pruned-emaonly"),
 }
 EMBEDDED = {"text": "shapes", "depth": "shapes-depth", "image": "shapes"}
-PUBLISHED_DEPTH = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
-EMBEDDED_DEPTH = "shapes-dpt"
 # Their activations need float32's range.
 EXACT_PARTS = ("first_stage_model.", "depth_model.")
 
@@ -31,18 +28,12 @@ log = logging.getLogger(__name__)
 
 def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
     """Return the Stable Diffusion file for a task, and say in one log line which it is."""
-    return _find(ckpt, "ckpt", PUBLISHED[task], embedded_checkpoint(task))
+    return find_file(ckpt, "ckpt", PUBLISHED[task], embedded_checkpoint(task))
 
 
 def embedded_checkpoint(task: Task, folder: Path = ROOT / MODELS) -> Path:
     """Return the file of the model that ships with the repository."""
     return folder / f"{EMBEDDED[task]}.safetensors"
-
-
-def find_depth_checkpoint(path: Path | None = None) -> Path:
-    """Return the DPT file, and say in one log line which it is."""
-    embedded = ROOT / MIDAS_MODELS / f"{EMBEDDED_DEPTH}.safetensors"
-    return _find(path, "depthmodel_path", PUBLISHED_DEPTH, embedded)
 
 
 def load_model(
@@ -79,7 +70,7 @@ def load_model(
     place = choose_device(device)
     dtype = choose_precision(precision, place)
     path = find_checkpoint(task, ckpt)
-    with _naming("ckpt", path):
+    with naming("ckpt", path):
         model = load_checkpoint(
             path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
         )
@@ -89,22 +80,14 @@ def load_model(
     return model.eval()
 
 
-def load_depth_model(path: Path | None = None, *, device: str | None = None) -> "DPTDepthModel":
-    """Load the monocular depth model, in float32. `path` None finds one.
+def find_file(
+    given: Path | None, argument: str, published: tuple[str, ...], embedded: Path
+) -> Path:
+    """Return the file that was given, else the first published one there is, else the embedded.
 
     Raises:
-        ValueError: for a file that is not a DPT checkpoint.
-        OSError: for one that cannot be read.
+        OSError: naming the argument, where the given one is no file.
     """
-    from dpt.models import load_depth_model as load
-
-    found = find_depth_checkpoint(path)
-    with _naming("depthmodel_path", found):
-        model = load(found).to(choose_device(device))
-    return model.requires_grad_(False).eval()
-
-
-def _find(given: Path | None, argument: str, published: tuple[str, ...], embedded: Path) -> Path:
     folder = embedded.parent
     if given is not None:
         if Path(given).is_dir():
@@ -128,7 +111,7 @@ def _find(given: Path | None, argument: str, published: tuple[str, ...], embedde
 
 
 @contextmanager
-def _naming(argument: str, path: Path) -> Iterator[None]:
+def naming(argument: str, path: Path) -> Iterator[None]:
     """Let what is wrong with a file be told with the argument that named it."""
     try:
         yield

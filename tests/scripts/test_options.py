@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stereo.cli import options as cli_options
 from tests.scripts.conftest import ROOT, Outcome, Workflows
@@ -348,3 +349,15 @@ def test_bad_option_is_one_line_naming_the_argument(
 def test_picture_is_required_by_img2stereo(run_script: Runner) -> None:
     done = run_script("img2stereo.py")
     assert done.code == 2 and "--img_path" in done.err and len(done.err.splitlines()) == 1
+
+
+def test_a_photograph_is_told_what_the_embedded_depth_network_knows(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    told = "python -m stereo.fetch depth-anything-v2-small"
+    assert run_script("img2stereo.py", "--img_path", picture).err.count(told) == 1
+    Image.fromarray(np.arange(96, dtype=np.uint8) * np.ones((64, 1), np.uint8)).save("map.png")
+    for own in (("--depth_model", "d.pt"), ("--disparity", "map.png")):
+        done = run_script("img2stereo.py", "--img_path", picture, *own)
+        assert done.code == 0 and told not in done.err
+    assert told not in run_script("txt2stereoimg.py").err

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from dpt.models import DPTDepthModel
 from ldm.checkpoint import checkpoint_digest
-from ldm.files import file_digest
 from ldm.models.diffusion.ddpm import LatentDiffusion
-from stereo.depth.disparity import predict_disparity
-from stereo.options import SamplingOptions
-from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import (
-    find_checkpoint,
+from stereo.depth.disparity import DepthModel, predict_disparity
+from stereo.depth.loading import (
+    depth_digest,
     find_depth_checkpoint,
     load_depth_model,
-    load_model,
+    place_name,
 )
+from stereo.options import SamplingOptions
+from stereo.runtime.device import choose_device, choose_precision
+from stereo.runtime.models import find_checkpoint, load_model
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ class GenerationSettings:
             OSError: when it is missing.
         """
         path = find_depth_checkpoint(self.depthmodel_path)
-        return {"depth_model": path.name, "depth_model_digest": file_digest(path)}
+        return {"depth_model": place_name(path), "depth_model_digest": depth_digest(path)}
 
 
 class Models:
@@ -88,7 +87,7 @@ class Models:
         return load_model("image", **{name: getattr(self.generation, name) for name in names})
 
     @cached_property
-    def depth(self) -> DPTDepthModel:
+    def depth(self) -> DepthModel:
         """Return the monocular depth network."""
         return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
 
