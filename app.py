@@ -6,14 +6,14 @@ if __name__ == "__main__":
     interrupt.install()  # first, as the imports below take a while
 
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 
 from stereo.app.settings import Limits, Settings
 from stereo.cli.command import OneLineParser, run, start_logging
 from stereo.cli.fields import add_fields, options_of
 from stereo.cli.options import ModelOptions
-from stereo.cli.types import positive_number, whole_number
+from stereo.cli.types import whole_number
 
 LARGEST_PORT = 65535
 
@@ -38,8 +38,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         help="repeatable; another name under which visitors reach the page, as behind a proxy",
     )
     add_fields(parser, ModelOptions, "device", "precision")
-    add_fields(parser, Limits, "max_file_mb", "max_uploads_mb", "jobs")
-    add_fields(parser, Limits, "max_megapixels", type=positive_number)
+    add_fields(parser, Limits, "max_file_mb", "max_uploads_mb", "jobs", "max_megapixels")
     parser.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     return parser.parse_args(arguments)
 
@@ -56,10 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _port(text: str) -> int:
-    port = whole_number(text)
-    if port > LARGEST_PORT:
-        raise ArgumentTypeError(f"got {text}, expected 1 to {LARGEST_PORT}")
-    return port
+    return whole_number(text, most=LARGEST_PORT)
 
 
 if __name__ == "__main__":

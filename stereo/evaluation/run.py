@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ldm.files import remove_stale
 from stereo.cli.command import one_line
 from stereo.cli.shards import Team, parse_shard
+from stereo.cli.types import check_writable
 from stereo.evaluation.datasets.listing import list_scenes
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.files import TABLE, RunFolder, claim_method, claim_run, read_run
@@ -26,6 +27,8 @@ from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
 from stereo.evaluation.settings import EvaluationSettings
 from stereo.evaluation.sheet import write_sheet
+from stereo.evaluation.sources import MONOCULAR
+from stereo.runtime.device import choose_device
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
         OSError: when data, a checkpoint or LPIPS weights are missing.
     """
     by_hand = parse_shard(args.shard) if args.shard else None
+    check_writable(args.out, "out")
+    choose_device(args.device)
     folder, failed = RunFolder(args.out), 0
     # Before the other processes start, so that bad input is said once.
     sources = [] if settings is None else claim(folder, settings)
@@ -53,6 +58,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
     if settings is not None:
         device = team.device or settings.generation.device
         models = Models(replace(settings.generation, device=device))
+        load_first(folder, settings, shard.of(sources), models)
         todo = _progress(shard.of(sources), "infer")
         failed += sum(infer_scene(folder, settings, source, models) for source in todo)
     if args.verb in ("score", "all"):
@@ -80,6 +86,23 @@ def claim(folder: RunFolder, settings: EvaluationSettings) -> list[SceneSource]:
     for method in settings.methods:
         claim_method(folder, method, method_record(method, generation))
     return sources
+
+
+def load_first(
+    folder: RunFolder, settings: EvaluationSettings, sources: list[SceneSource], models: Models
+) -> None:
+    """Load the networks that some scene needs: a bad checkpoint is said before all work.
+
+    Raises:
+        ValueError: a checkpoint cannot be used.
+        OSError: one is missing.
+    """
+    generated = [method for method in settings.methods if is_generated(method)]
+    if settings.disparity in MONOCULAR:
+        if not all(folder.scene(source.name).is_file() for source in sources):
+            _ = models.depth
+    if not all(folder.has_view(method, each.name) for method in generated for each in sources):
+        _ = models.diffusion
 
 
 def score(folder: RunFolder, scenes: list[dict[str, str]], lpips: Path | None) -> int:
