@@ -86,7 +86,11 @@ def make_parser() -> OneLineParser:
     default = Settings()
     add = parser.add_argument
     add("--count", type=whole_number, help=f"prompts or scenes a figure (default: {default.count})")
-    add("--steps", type=partial(whole_number, most=MAX_STEPS), help=f"DDIM steps of every picture (default: {default.steps})")
+    add(
+        "--steps",
+        type=partial(whole_number, most=MAX_STEPS),
+        help=f"DDIM steps of every picture (default: {default.steps})",
+    )
     add("--scale", type=float, default=default.guidance_scale, help="guidance of the prompts")
     add("--only", action="append", choices=list(FIGURES), metavar="FIGURE", help=named_figures())
     add("--quick", action="store_true", help="a look in a minute; the README stays as it is")

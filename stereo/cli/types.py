@@ -10,6 +10,7 @@ from pathlib import Path
 from stereo.options import MAX_SIDE_PX, SIZE_MULTIPLE_PX
 
 MOST, MOST_PROCESSES = 100_000, 1024
+NAME_BYTES = 255
 
 
 def given_path(text: str) -> Path:
@@ -61,6 +62,8 @@ def check_writable(folder: Path, argument: str) -> None:
     Raises:
         OSError: naming the argument.
     """
+    if max(len(os.fsencode(part)) for part in folder.absolute().parts) > NAME_BYTES:
+        raise OSError(f"{argument}: got a name of more than {NAME_BYTES} bytes: {folder}")
     places = (folder, *folder.absolute().parents)
     existing = next(path for path in places if os.path.lexists(path))
     if not existing.is_dir():

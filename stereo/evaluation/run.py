@@ -19,10 +19,10 @@ from stereo.evaluation.datasets.listing import list_scenes
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.files import TABLE, RunFolder, claim_method, claim_run, read_run
 from stereo.evaluation.infer import infer_scene
-from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
+from stereo.evaluation.lpips import MISSING, Lpips, find_backbones, load_lpips
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.registry import is_generated, method_record
-from stereo.evaluation.report import put_tables, write_report
+from stereo.evaluation.report import find_place, put_tables, write_report
 from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
 from stereo.evaluation.settings import EvaluationSettings
@@ -46,9 +46,12 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
     check_writable(args.out, "out")
     choose_device(args.device)
     folder, failed = RunFolder(args.out), 0
+    if args.into is not None:
+        find_place(folder, args.into)
     # Before the other processes start, so that bad input is said once.
     sources = [] if settings is None else claim(folder, settings)
     scenes = read_run(folder)["scenes"]
+    networks = load_backbones(args.lpips) if args.verb in ("score", "all") else []
     remove_stale(folder.root, recursive=True)
     team = Team(devices=args.devices, nodes=args.num_nodes, device=args.device)
     # One thread, so that sums are taken in one order in any number of processes.
@@ -62,7 +65,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
         todo = _progress(shard.of(sources), "infer")
         failed += sum(infer_scene(folder, settings, source, models) for source in todo)
     if args.verb in ("score", "all"):
-        failed += score(folder, shard.of(scenes), args.lpips)
+        failed += score(folder, shard.of(scenes), networks)
     if args.verb in ("report", "all") and not args.no_sheets:
         draw(folder, shard.of(scenes))
     failed = team.total(failed)
@@ -105,12 +108,16 @@ def load_first(
         _ = models.diffusion
 
 
-def score(folder: RunFolder, scenes: list[dict[str, str]], lpips: Path | None) -> int:
-    """Score right views; returns how many parts failed."""
-    backbones = find_backbones(lpips)
+def load_backbones(place: Path | None) -> list[Lpips]:
+    """Load the networks of LPIPS that are there."""
+    backbones = find_backbones(place)
     if not backbones:
         log.info("LPIPS %s (squeezenet1_1*.pth in models/, or --lpips PATH)", MISSING)
-    networks = [load_lpips(name, path) for name, path in backbones.items()]
+    return [load_lpips(name, path) for name, path in backbones.items()]
+
+
+def score(folder: RunFolder, scenes: list[dict[str, str]], networks: list[Lpips]) -> int:
+    """Score right views; returns how many parts failed."""
     methods = folder.methods_on_disk()
     todo = _progress(scenes, "score")
     return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)

@@ -95,7 +95,7 @@ def _pictures() -> None:
     palette.save("palette.png")
     palette.save("palette_alpha.png", transparency=bytes(range(0, 256, 16)))
     rgb.convert("RGBA").save("rgba.png")
-    Image.fromarray((scene()[..., 0].astype(np.uint16) * 257)).save("sixteen.png")
+    Image.fromarray(scene()[..., 0].astype(np.uint16) * 257).save("sixteen.png")
     Image.fromarray(scene()[..., 0].astype(np.int32)).save("thirtytwo.tif")
     Image.fromarray(ramp()).save("float.tif")
     frames = [Image.fromarray(np.roll(scene(), 8 * k, 1)) for k in range(3)]
@@ -103,7 +103,17 @@ def _pictures() -> None:
     frames[0].save("moving.png", save_all=True, append_images=frames[1:])
     frames[0].save("moving.webp", save_all=True, append_images=frames[1:])
     frames[0].save("pages.tif", save_all=True, append_images=frames[1:])
-    for name in ("x.bmp", "x.ico", "x.ppm", "x.tga", "x.webp", "x.avif", "x.jp2", "x.jfif", "x.heic"):
+    for name in (
+        "x.bmp",
+        "x.ico",
+        "x.ppm",
+        "x.tga",
+        "x.webp",
+        "x.avif",
+        "x.jp2",
+        "x.jfif",
+        "x.heic",
+    ):
         rgb.save(name)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -124,7 +134,9 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _png(width: int, height: int, depth: int = 8, colour: int = 2, body: bytes = b"\0" * 64) -> bytes:
+def _png(
+    width: int, height: int, depth: int = 8, colour: int = 2, body: bytes = b"\0" * 64
+) -> bytes:
     head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     parts = (_chunk(b"IHDR", head), _chunk(b"IDAT", zlib.compress(body)), _chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
@@ -151,7 +163,8 @@ def _broken_pictures() -> None:
         "nul.png": b"\0" * 1000,
         "huge.ppm": b"P6 99999999 99999999 255\n" + b"\0" * 100,
         "negative.ppm": b"P6 -5 5 255\n" + b"\0" * 100,
-        "huge.bmp": b"BM" + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, -(2**31), 1, 24, *[0] * 6),
+        "huge.bmp": b"BM"
+        + struct.pack("<IIIIiiHHIIiiII", 100, 0, 54, 40, 2**31 - 1, -(2**31), 1, 24, *[0] * 6),
         "cut.gif": Path("moving.gif").read_bytes()[:200],
         "cut.webp": Path("x.webp").read_bytes()[:60],
         "cut.heic": Path("x.heic").read_bytes()[:300],
@@ -210,7 +223,11 @@ def _maps() -> None:
     Path("map_archive.npy").write_bytes(Path("map_one.npz").read_bytes())
     Path("map_array.npz").write_bytes(Path("map.npy").read_bytes())
     head = b"\x93NUMPY\x01\x00"
-    for name, shape in (("huge", "(99999999, 99999999)"), ("minus", "(-1, 5)"), ("code", "__import__")):
+    for name, shape in (
+        ("huge", "(99999999, 99999999)"),
+        ("minus", "(-1, 5)"),
+        ("code", "__import__"),
+    ):
         text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
         Path(f"map_{name}.npy").write_bytes(head + struct.pack("<H", len(text)) + text.encode())
     Path("map_deep.npy").write_bytes(head + struct.pack("<H", 60000) + b"(" * 60000)
@@ -251,10 +268,19 @@ def _texts() -> None:
 
 
 def _settings() -> None:
-    lines = {"deep": "[" * 50_000, "anchors": _billion_laughs(), "binary": "\0\1\2", "list": "- 1\n- 2\n"}
+    lines = {
+        "deep": "[" * 50_000,
+        "anchors": _billion_laughs(),
+        "binary": "\0\1\2",
+        "list": "- 1\n- 2\n",
+    }
     lines |= {"number": "5\n", "tag": "!!python/object/apply:os.system ['touch PWNED']\n"}
     lines |= {"tabs": "\tname: x\n", "self": "a: &x [*x]\n", "twice": "name: a\nname: b\n"}
-    lines |= {"itself": "name: ${name}\n", "env": "name: ${oc.env:HOME}\n", "latin": "name: caf\xe9\n"}
+    lines |= {
+        "itself": "name: ${name}\n",
+        "env": "name: ${oc.env:HOME}\n",
+        "latin": "name: caf\xe9\n",
+    }
     lines |= {"eval": EVALUATION, "text": TRAINING}
     for kind in ("manifest", "folder"):
         data = EVALUATION.replace("kind: shapes, count: 1, render_px: 64", f"kind: {kind}")

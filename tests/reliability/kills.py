@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -123,7 +122,9 @@ def plan(command: str, whole: Whole, *, share: float = 1.0) -> Iterator[Kill]:
     if not whole.renames:
         in_renames, others[0] = 0, others[0] + in_renames
     for k in range(in_renames):
-        yield Kill(command, signal.SIGKILL, rename=1 + k * (whole.renames - 1) // max(1, in_renames - 1))
+        yield Kill(
+            command, signal.SIGKILL, rename=1 + k * (whole.renames - 1) // max(1, in_renames - 1)
+        )
     for number, count in zip((signal.SIGKILL, signal.SIGTERM, signal.SIGINT), others, strict=True):
         for _ in range(count):
             yield Kill(command, number, seconds=draw.uniform(0.1, 0.9) * whole.seconds)

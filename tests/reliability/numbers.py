@@ -2,9 +2,7 @@
 
 import argparse
 import runpy
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from unittest.mock import patch
 
 from tests.reliability.case import BAD, DONE, Case

@@ -5,7 +5,7 @@ Without codes a refusal (2) is expected. Commands run in the folder of `tests.re
 
 import os
 
-from tests.reliability.case import BAD, DONE, SOME, Case, cases
+from tests.reliability.case import Case, cases
 
 PHOTO = "img2stereo.py --img_path"
 MAP = "img2stereo.py --img_path good.png --disparity"
@@ -96,7 +96,8 @@ depth2stereoimg.py --init_img {LATIN}.png --prompt {LATIN} -> prompt
 depth2stereoimg.py --init_img {LATIN}.png -> 0:
 """
 
-MAPS = f"""
+MAPS = (
+    f"""
 {MAP} nowhere.npy -> disparity
 {MAP} empty.npy -> disparity
 {MAP} folder.npy -> disparity
@@ -159,20 +160,23 @@ txt2stereoimg.py --disparity embedded -> disparity
 txt2stereoimg.py --disparity map.npy -> disparity
 txt2stereoimg.py --disparity map_square.npy -> 0:
 depth2stereoimg.py --init_img good.png --disparity map_square.npy -> disparity
-""" + "".join(
-    f"{MAP} {name} -> 0:\n"
-    for name in (
-        "map.npy map_f64.npy map_f16.npy map_int.npy map_bool.npy map_4d.npy map_hw1.npy "
-        "map_rgb.npy map_holes.npy map_zeros.npy map_negative.npy map_other_size.npy map_one.npz "
-        "map.pfm map.png map_float.tif map_kitti.png maps"
-    ).split()
-) + f"""
+"""
+    + "".join(
+        f"{MAP} {name} -> 0:\n"
+        for name in (
+            "map.npy map_f64.npy map_f16.npy map_int.npy map_bool.npy map_4d.npy map_hw1.npy "
+            "map_rgb.npy map_holes.npy map_zeros.npy map_negative.npy map_other_size.npy "
+            "map_one.npz map.pfm map.png map_float.tif map_kitti.png maps"
+        ).split()
+    )
+    + f"""
 {MAP} map.npy --depth -> 0:
 {MAP} map.npy --map far-bright -> 0:
 {MAP} map.npy --metric_disparity -> 0:
 {MAP} map_kitti.png --metric_disparity -> 0: read as KITTI's
 {MAP} map_zeros.npy --metric_disparity -> 0: unknown values
 """
+)
 
 TEXTS = """
 txt2stereoimg.py --from-file nowhere.txt -> from-file
