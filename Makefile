@@ -30,11 +30,11 @@ help:
 
 setup: $(READY)
 
-$(READY): requirements.txt
+$(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	{ echo "Python 3.10 or newer is needed; try: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
 	touch $(READY)
 
 demo: $(READY)

@@ -13,7 +13,7 @@ GROUPS = {
     "For any browser": ("viewer",),
     "Both eyes": ("sbs", "half_sbs", "cross", "half_cross", "tb", "half_tb", "rows"),
     "Each eye": ("left", "right"),
-    "3D cameras and viewers": ("mpo", "jps"),
+    "3D cameras and viewers": ("mpo", "jps", "spatial", "vr180"),
     "Without glasses": ("gif", "webp"),
     "Coloured glasses": tuple(name for name in FORMATS if name.startswith("anaglyph")),
     "Depth and holes": ("disparity", "disparity_npy", "disparity_colour", "mask", "rgbd"),

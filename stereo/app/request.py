@@ -9,7 +9,6 @@ from stereo.app.catalogue import Checkpoint
 from stereo.app.settings import MAX_PROMPT_CHARACTERS, MAX_SAMPLES, MAX_STEPS, Limits
 from stereo.app.store import Loaded
 from stereo.app.uploads import read_map, read_picture
-from stereo.cli.finished import item_seed
 from stereo.cli.inputs import PICTURE_OPTIONS, check_text
 from stereo.cli.job import StereoJob
 from stereo.options import NullTextOptions, SamplingOptions, preset
@@ -66,16 +65,8 @@ class Request:
         self.job()
 
     def job(self) -> StereoJob:
-        """Return the job without its pictures and maps.
-
-        As with the scripts, the noise depends on the picture's name or the prompt, too.
-        """
+        """Return the job without its pictures and maps."""
         options = preset(self.preset, scale_percent=self.scale_percent)
-        sampling = self.sampling()
-        if not options.published_bookkeeping:
-            is_named = self.picture is not None and self.task != "text"
-            name = self.picture.name if is_named else self.prompt
-            sampling = replace(sampling, seed=item_seed(sampling.seed, name))
         null_text = NullTextOptions(
             self.inner_steps, scale_with_steps=not options.published_bookkeeping
         )
@@ -84,7 +75,7 @@ class Request:
             self.prompt,
             self.negative_prompt,
             options=options,
-            sampling=sampling,
+            sampling=self.sampling(),
             null_text=null_text,
         )
 

@@ -31,6 +31,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
     def __init__(self, title: str = "", *, always: bool = False) -> None:
         self._title = title
         self._disable = False if always else None  # None lets tqdm look for a terminal
+        self._leave = always  # notebooks keep one line a stage
         self._stage, self._bar, self._last_line = None, None, time.monotonic()
 
     def __exit__(self, *error: Any) -> None:
@@ -63,7 +64,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
             total=report.total,
             initial=report.step,
             unit="step",
-            leave=False,
+            leave=self._leave,
             dynamic_ncols=True,
             file=sys.stderr,
             disable=self._disable,
