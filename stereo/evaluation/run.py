@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from stereo.evaluation.infer import infer_scene
 from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.registry import is_generated, method_record
+from stereo.evaluation.pair_metrics import NOT_INSTALLED, PairMetric, load_pair_metrics
 from stereo.evaluation.report import put_tables, write_report
 from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
@@ -42,6 +43,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
     by_hand = parse_shard(args.shard) if args.shard else None
     folder, failed = RunFolder(args.out), 0
     # Before the other processes start, so that bad input is said once.
+    of_pairs = load_pair_metrics(args.pair_metric) if args.verb in ("score", "all") else []
     sources = [] if settings is None else claim(folder, settings)
     scenes = read_run(folder)["scenes"]
     remove_stale(folder.root, recursive=True)
@@ -56,7 +58,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
         todo = _progress(shard.of(sources), "infer")
         failed += sum(infer_scene(folder, settings, source, models) for source in todo)
     if args.verb in ("score", "all"):
-        failed += score(folder, shard.of(scenes), args.lpips)
+        failed += score(folder, shard.of(scenes), args.lpips, of_pairs)
     if args.verb in ("report", "all") and not args.no_sheets:
         draw(folder, shard.of(scenes))
     failed = team.total(failed)
@@ -82,15 +84,22 @@ def claim(folder: RunFolder, settings: EvaluationSettings) -> list[SceneSource]:
     return sources
 
 
-def score(folder: RunFolder, scenes: list[dict[str, str]], lpips: Path | None) -> int:
+def score(
+    folder: RunFolder,
+    scenes: list[dict[str, str]],
+    lpips: Path | None,
+    of_pairs: Sequence[PairMetric],
+) -> int:
     """Score right views; returns how many parts failed."""
     backbones = find_backbones(lpips)
     if not backbones:
         log.info("LPIPS %s (squeezenet1_1*.pth in models/, or --lpips PATH)", MISSING)
     networks = [load_lpips(name, path) for name, path in backbones.items()]
+    if not of_pairs:
+        log.info("MEt3R, iSQoE: %s (--pair_metric NAME=PATH)", NOT_INSTALLED)
     methods = folder.methods_on_disk()
     todo = _progress(scenes, "score")
-    return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)
+    return sum(score_scene(folder, methods, scene["name"], networks, of_pairs) for scene in todo)
 
 
 def draw(folder: RunFolder, scenes: list[dict[str, str]]) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ldm.known_files import MODELS, ROOT, describe_missing
+from ldm.known_files import MODELS, ROOT, describe_missing, find_known
 from stereo.runtime.device import choose_device, choose_precision
 
 if TYPE_CHECKING:
@@ -101,11 +101,12 @@ def find_file(
             if path.is_file():
                 log.info("using the published %s", path.name)
                 return path
+    known = find_known(published[0])
     log.info(
         "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
         "of 256 px; real weights: python -m stereo.fetch %s",
         folder.name,
-        published[0],
+        known and known.fetch,
     )
     return embedded
 
