@@ -38,6 +38,8 @@ class EvaluationSettings:
         if self.disparity not in SOURCES:
             expected = ", ".join(SOURCES)
             raise ValueError(f"disparity: got {self.disparity!r}, expected one of {expected}")
+        if not self.methods:
+            raise ValueError(f"methods: got none, expected some of {', '.join(method_names())}")
         for method in self.methods:
             method_options(method)
 
