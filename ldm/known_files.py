@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+_HERE = Path(__file__).resolve().parent
+_BUNDLED = _HERE / "bundled"
+# Of weights, configs and docs/scene.png: the repository, or what an installed wheel has of them.
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _HERE.parent
 MODELS, MIDAS_MODELS = "models", "midas_models"
 SD2_WITHDRAWN = " (withdrawn in November 2025)"
 

@@ -1,19 +1,17 @@
 """Disparity (near = large): predicted by a depth network, checked, normalised."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
 from stereo.depth.kinds import KINDS
-from stereo.images import Fit, read_image, to_rgb
+from stereo.images import Fit, ImageLike, to_rgb
 from stereo.options import StereoOptions, Task
 
 PictureToDisparity = Callable[[np.ndarray], np.ndarray]
@@ -25,7 +23,7 @@ ASPECT_TOLERANCE = 0.01
 @torch.no_grad()
 def predict_disparity(
     depth_model: DepthModel,
-    image: np.ndarray | Image.Image | str | Path,
+    image: ImageLike,
     *,
     preprocessing: str = "dpt",
     at_network_size: bool = False,
@@ -46,12 +44,7 @@ def predict_disparity(
         ValueError: when the image cannot be used, or when what came is no map.
     """
     _check_preprocessing(preprocessing)
-    if isinstance(image, str | Path):
-        image = read_image(image)
-    elif isinstance(image, Image.Image):
-        image = to_rgb(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"image is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
+    image = to_rgb(image)
     if not is_dpt(depth_model):
         found = _called(depth_model, image)
         size = found.shape[-2:] if at_network_size else image.shape[:2]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from ldm.files import FINGERPRINT_DIGITS, file_digest
 from ldm.known_files import MIDAS_MODELS, ROOT
+from stereo.depth.baseline import BaselineOptions
+from stereo.depth.kinds import KINDS, METRIC
 from stereo.runtime.device import choose_device
 from stereo.runtime.models import find_file
-from stereo.runtime.places import find_given, naming
+from stereo.runtime.places import find_given, naming, place_name
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -62,6 +64,25 @@ def load_depth_model(
             from dpt.models import load_depth_model as load
         model = load(found)
     return model.to(choose_device(device)).requires_grad_(False).eval()
+
+
+def check_metric(baseline: BaselineOptions, path: Path | None) -> None:
+    """Refuse a real baseline where a network, None for a checkpoint's own, gives no metres.
+
+    Raises:
+        ValueError: naming what it gives.
+    """
+    if baseline.baseline_cm is None:
+        return
+    from stereo.depth.networks import network_name
+
+    kind = KINDS[network_name(path) if path and path.is_dir() else "dpt"]
+    if kind not in METRIC:
+        name = place_name(path) if path else "the network inside the checkpoint"
+        raise ValueError(
+            f"baseline_cm: {name} gives {kind}, expected a network that gives metres, such as "
+            "--depth_model apple/DepthPro-hf"
+        )
 
 
 def depth_digest(path: Path) -> str:

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from stereo.cli.command import SOME_FAILED, OneLineParser, start_logging
 from stereo.cli.options import PRECISIONS
-from stereo.cli.types import given_path, whole_number
+from stereo.cli.types import given_path, process_count, size_px, whole_number
 
 if TYPE_CHECKING:
     from stereo.evaluation.settings import EvaluationSettings
 
+ABOUT = "Evaluate methods on stereo data sets: infer right views, score them, report tables."
 VERBS = ("infer", "score", "report", "all")
 NUMBER = {"type": whole_number, "metavar": "N"}
 PX = {"type": whole_number, "metavar": "PX"}
+WORK_PX = {"type": size_px, "metavar": "PX"}
 FILE = {"type": given_path, "metavar": "PATH"}
 NAMES = {"action": "append", "metavar": "NAME"}
 SWITCH = {"action": "store_true", "default": None}
@@ -34,15 +36,15 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "--scale": ("generation.guidance_scale", "guidance", {"type": float, "metavar": "X"}),
     "--seed": ("generation.seed", "of all noise", {"type": int, "metavar": "N"}),
     "--inner_steps": ("generation.inner_steps", "of null-text inversion", NUMBER),
-    "--work_px": ("generation.work_px", "side that the model works at", PX),
+    "--work_px": ("generation.work_px", "side that the model works at", WORK_PX),
     "--prompted": ("generation.prompted", "use the scenes' descriptions", SWITCH),
     "--precision": ("generation.precision", "of the denoiser", {"choices": tuple(PRECISIONS)}),
 }
 
 
-def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = OneLineParser(description)
+    parser = OneLineParser(ABOUT)
     add = parser.add_argument
     add("verb", nargs="?", default="all", choices=VERBS, help="views, their scores, tables; or all")
     add("--out", **FILE, required=True, help="folder of the run")
@@ -56,6 +58,14 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
         "(default: looked for in models/ and torch's cache; skipped when absent)",
         **FILE,
     )
+    add(
+        "--pair_metric",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="repeatable: met3r=FOLDER of its code, isqoe=FILE.py that calls its code "
+        "(stereo/evaluation/pair_metrics.py)",
+    )
     add("--into", **FILE, help="put the tables between the run's markers in this Markdown file")
     add("--no_sheets", action="store_true", help="leave contact sheets out")
     add("-v", "--verbose", action="store_true", help="more messages, tracebacks")
@@ -63,8 +73,9 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
     for option, (_, words, parsing) in SETTINGS.items():
         group.add_argument(option, help=words, **parsing)
     group = parser.add_argument_group("processes")
-    group.add_argument("--devices", **{**NUMBER, "default": 1}, help="of a node")
-    group.add_argument("--num_nodes", **{**NUMBER, "default": 1}, help="of Lightning")
+    processes = {"type": process_count, "metavar": "N", "default": 1}
+    group.add_argument("--devices", **processes, help="of a node")
+    group.add_argument("--num_nodes", **processes, help="of Lightning")
     group.add_argument("--device", help="cpu, cuda ... (default: CUDA where there is one)")
     group.add_argument(
         "--shard", metavar="I/N", help="the I-th of N parts; 'report' afterwards, once"
@@ -82,9 +93,9 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argpa
     return args
 
 
-def main(description: str | None, arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the verbs; 1 when a scene failed."""
-    args = parse(description, arguments)
+    args = parse(arguments)
     start_logging(args.verbose)
     from stereo.evaluation.run import run
 

@@ -105,34 +105,27 @@ class DDIMSampler:
             **options: the fields of `StepOptions`.
 
         Returns:
-            Latents (B, C, h, w), and `x_inter` and `pred_x0`: lists that begin with x_T and hold
-            the first step and those of `log_every_t`.
+            Latents (B, C, h, w); `x_inter` and `pred_x0` of x_T and of the steps that were kept.
         """
         self.make_schedule(S, eta)
         how, total = StepOptions(**options), len(self.schedule)
         scales = [unconditional_guidance_scale] * total if ucg_schedule is None else ucg_schedule
-        if mask is not None and x0 is None:
-            raise ValueError("x0: got None, expected latents that the mask keeps")
         require("number of scales in ucg_schedule", len(scales), total)
+        led = [Guidance(conditioning, scale, unconditional_conditioning) for scale in scales][::-1]
+        masked = self._masked(mask, x0, how.generator)
 
         def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
-            if mask is not None:
-                known = self.stochastic_encode(x0, index, generator=how.generator)
-                x = mask * known + (1 - mask) * x
-            scale = scales[total - 1 - index]
-            guidance = Guidance(conditioning, scale, unconditional_conditioning)
-            return step_down(self.model, self.schedule, x, guidance, index, how)
+            return step_down(self.model, self.schedule, masked(x, index), led[index], index, how)
 
         x = self._start(x_T, (batch_size, *shape), how.generator)
         kept = {"x_inter": [x], "pred_x0": [x]}
-        steps = walk(x, range(total)[::-1], step, callback)
-        for number, (x, pred_x0) in enumerate(steps):
+        for number, (latents, pred_x0) in enumerate(walk(x, range(total)[::-1], step, callback)):
             if img_callback is not None:
                 img_callback(pred_x0, number)
             if (total - 1 - number) % log_every_t == 0 or number == 0:
-                kept["x_inter"].append(x)
+                kept["x_inter"].append(latents)
                 kept["pred_x0"].append(pred_x0)
-        return x, kept
+        return latents, kept
 
     @torch.no_grad()
     def decode(
@@ -278,6 +271,20 @@ class DDIMSampler:
                 f"{name}: got {steps}, expected 0 to {len(schedule)}, the schedule's steps"
             )
         return schedule
+
+    def _masked(
+        self, mask: Tensor | None, x0: Tensor | None, generator: torch.Generator | None
+    ) -> Callable[[Tensor, int], Tensor]:
+        """Return what puts x0 where the mask is 1, at the noise level of a step."""
+        if mask is None:
+            return lambda x, index: x
+        if x0 is None:
+            raise ValueError("x0: got None, expected latents that the mask keeps")
+
+        def masked(x: Tensor, index: int) -> Tensor:
+            return mask * self.stochastic_encode(x0, index, generator=generator) + (1 - mask) * x
+
+        return masked
 
     def _start(
         self, x_T: Tensor | None, shape: tuple[int, ...], generator: torch.Generator | None
