@@ -14,8 +14,12 @@ class ModelOptions:
 
     ckpt: Path | None = option(
         None,
-        "Stable Diffusion checkpoint, .ckpt or .safetensors (default: the published file if it "
-        "lies in models/, else the embedded model)",
+        "Stable Diffusion: a .ckpt or .safetensors, a diffusers folder, owner/name[@revision] in "
+        "the hub's cache, or a name of stereo.fetch (default: the published file if it lies in "
+        "models/, else the embedded model)",
+    )
+    vae: Path | None = option(
+        None, "autoencoder, a file or a diffusers folder (default: the one inside --ckpt)"
     )
     config: Path | None = option(None, "its YAML config (default: recognised from the file)")
     parameterization: Literal["eps", "v"] | None = option(

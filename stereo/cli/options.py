@@ -177,6 +177,8 @@ def stereo_options(args: Namespace) -> StereoOptions:
         "eye": "left" if args.eye == "left" else None,
         "shift_both": args.shift_both if both is None else both,
     }
+    if args.baseline_cm is not None and args.convergence is None:
+        changes["convergence"] = 0.0  # real cameras place the screen themselves
     options = options_of(StereoOptions, args, **changes)
     for name in BEST_ALONE:
         if getattr(args, name) is not None and not options.fusion:

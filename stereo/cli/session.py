@@ -85,7 +85,7 @@ class Session:
         self._load()
 
     def _load(self) -> None:
-        from ldm.checkpoint import checkpoint_digest
+        from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
         from stereo.depth.loading import (
             EMBEDDED,
@@ -100,17 +100,18 @@ class Session:
         from stereo.runtime.speed import prepare
 
         args, task, depth_file = self._args, self._task, None
-        ckpt = models.find_checkpoint(task, args.ckpt)
+        ckpt, vae = models.find_checkpoint(task, args.ckpt), models.find_vae(args.vae)
         if args.depthmodel_path or task != "depth":
             depth_file = find_depth_checkpoint(args.depthmodel_path)
         check_metric(self._baseline, depth_file)
         if task == "image" and depth_file == EMBEDDED and args.disparity is None:
             log.warning("%s", SHAPES_ONLY)
-        self._files = {"depth_model": depth_file, "ckpt": ckpt}
+        self._files = {"depth_model": depth_file, "ckpt": ckpt, "vae": vae}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
             task,
             ckpt=ckpt,
+            vae=vae,
             config=args.config,
             parameterization=args.parameterization,
             precision=options.PRECISIONS.get(args.precision),
@@ -131,7 +132,7 @@ class Session:
             comfort=self._comfort,
             baseline=self._baseline,
         )
-        read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
+        read = [checkpoint_digest(path) for path in (ckpt, vae, args.config) if path]
         self._made_by = [
             [*read, *([depth_digest(depth_file)] if depth_file else [])],
             [args.precision, args.parameterization, args.map, args.depth_views],
