@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stereo.cli.command import LOGGERS, OneLineParser, run
-from stereo.cli.types import whole_number
+from stereo.cli.types import process_count
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -22,8 +22,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--config", type=Path, required=True, metavar="YAML", help="configs/shapes/<part>.yaml")
     add("--out", type=Path, metavar="FOLDER", help="of the run (default: runs/<config>)")
     add("--max-minutes", type=float, metavar="X", help="end after this time")
-    add("--max-steps", type=whole_number, metavar="N", help="end after so many steps")
-    add("--devices", type=whole_number, default=1, metavar="N", help="GPUs, or CPU processes")
+    add("--max-steps", type=int, metavar="N", help="end after so many steps")
+    add("--devices", type=process_count, default=1, metavar="N", help="GPUs, or CPU processes")
     add("--resume", action="store_true", help="go on from the folder's checkpoint")
     add("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     return parser.parse_args(arguments)

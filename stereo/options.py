@@ -120,6 +120,9 @@ class StereoOptions:
         low=0,
         high=5,
     )
+    refined_edges: bool = option(
+        True, "with best, fit the edges of a predicted map to the picture's own"
+    )
     metric_disparity: bool = option(
         False, "the disparity map is in pixels of the picture, and taken as it is (preset best)"
     )
@@ -131,7 +134,8 @@ class StereoOptions:
         high=1,
     )
     parallax_limits_percent: tuple[float, float] = option(
-        (2.078, 2.015), "largest parallax in front of and behind the screen for convergence auto"
+        (2.0411941916412424, 2.0395916301155426),
+        "largest parallax in front of and behind the screen for convergence auto",
     )
     eye: Eye = option("right", "whose view is made out of the other's")
     published_bookkeeping: bool = option(
@@ -226,7 +230,7 @@ PRESETS: dict[str, StereoOptions] = {
     # Comfortable on the display that `ComfortOptions` takes for granted: one degree to either side.
     "best": StereoOptions(
         preset="best",
-        scale_percent=4.09,
+        scale_percent=4.08,
         convergence="auto",
         inversion="direct",
         fusion=True,

@@ -160,7 +160,7 @@ def fingerprint(paths: list[Path], told: dict) -> str:
     Raises:
         FileNotFoundError: a file is not there.
     """
-    from ldm.checkpoint import checkpoint_digest
+    from ldm.stored import checkpoint_digest
 
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
     for path in paths:

@@ -10,6 +10,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from ldm.files import write_text
@@ -20,6 +21,7 @@ from shapes.report.judge_training import JudgeSettings
 from shapes.report.sheets import write_sheets
 from shapes.report.table import as_json, as_markdown, as_text, device_name, replace_section
 from stereo.cli.command import OneLineParser, start_logging
+from stereo.cli.types import check_writable, whole_number
 from stereo.images import list_images
 
 log = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 NAME = "python -m shapes.report"
 README = ROOT / MODELS / "README.md"
 RESULTS = "shapes_report.json"
+MAX_STEPS = 500
 QUICK = Settings(count=4, steps=10, judge=JudgeSettings(scenes=800, epochs=6))
 
 
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None, *, weights: Weights | None = No
     given = sys.argv[1:] if arguments is None else list(arguments)
     parsed = make_parser().parse_args(given)
     start_logging(parsed.verbose)
+    check_writable(parsed.out, "out")
     bench = Bench(read_settings(parsed), parsed.out, weights or Weights())
     if parsed.sheets:
         for path in write_sheets(bench, parsed.docs):
@@ -81,8 +85,12 @@ def make_parser() -> OneLineParser:
     parser.prog = NAME
     default = Settings()
     add = parser.add_argument
-    add("--count", type=positive, help=f"prompts or scenes a figure (default: {default.count})")
-    add("--steps", type=positive, help=f"DDIM steps of every picture (default: {default.steps})")
+    add("--count", type=whole_number, help=f"prompts or scenes a figure (default: {default.count})")
+    add(
+        "--steps",
+        type=partial(whole_number, most=MAX_STEPS),
+        help=f"DDIM steps of every picture (default: {default.steps})",
+    )
     add("--scale", type=float, default=default.guidance_scale, help="guidance of the prompts")
     add("--only", action="append", choices=list(FIGURES), metavar="FIGURE", help=named_figures())
     add("--quick", action="store_true", help="a look in a minute; the README stays as it is")
@@ -101,14 +109,6 @@ def make_parser() -> OneLineParser:
 def named_figures() -> str:
     """Return the help of --only."""
     return f"measure this one alone (repeatable): {', '.join(FIGURES)}"
-
-
-def positive(text: str) -> int:
-    """Read a whole number above 0."""
-    value = int(text) if text.isdecimal() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a whole number from 1 on")
-    return value
 
 
 def read_settings(parsed: argparse.Namespace) -> Settings:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
-from ldm.checkpoint import save_checkpoint
+from ldm.saving import save_checkpoint
 from shapes.training.autoencoder import vary_colours
 from shapes.training.losses import disparity_loss, standardise
 from shapes.training.pool import draw_crops, join_pools, open_pool

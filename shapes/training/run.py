@@ -17,6 +17,7 @@ from shapes.training.settings import Settings, list_parts, read_settings
 from shapes.training.task import Task
 from shapes.training.text import TextTask
 from shapes.training.weights import require_file
+from stereo.cli.types import check_writable
 
 TASKS: dict[str, type[Task]] = {
     "autoencoder": AutoencoderTask,
@@ -53,6 +54,9 @@ def train(
     parts = [read_settings(path, limits) for path in paths]  # all, before the first one begins
     root, several = out or Path("runs"), len(paths) > 1 or not out
     folders = [root / path.stem if several else root for path in paths]
+    for settings, folder in zip(parts, folders, strict=True):
+        check_writable(folder, "out")
+        check_writable(Path(settings.weights).parent, "weights")
     begun = [(folder / CHECKPOINT).is_file() for folder in folders]
     for settings, folder, has_checkpoint in zip(parts, folders, begun, strict=True):
         goes_on = resume and (has_checkpoint or not any(begun))

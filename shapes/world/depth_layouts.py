@@ -129,13 +129,10 @@ class Stage:
     resting: float
     seated: list[tuple[Solid, np.ndarray]] = field(default_factory=list)
 
-    def pixel(self, reach: float = 0.55) -> np.ndarray:
-        """Draw a ray."""
-        return np.array([*self.rng.uniform(-reach, reach, 2) / self.focal, 1.0])
-
     def seat(self, body: Solid) -> Solid:
         """Put a body somewhere into view: resting on a face of the room, or floating."""
-        rng, ray = self.rng, self.pixel()
+        rng = self.rng
+        ray = np.array([*rng.uniform(-0.55, 0.55, 2) / self.focal, 1.0])
         nearness, face = meet(self.room, ray[None, :1], ray[None, 1:2])
         depth = 1 / max(float(nearness[0, 0]), 1e-3)
         size = self.thing_size * log_uniform(rng, 0.6, 1.6)
@@ -183,8 +180,7 @@ def repeat(rng: np.random.Generator, solid: Solid) -> list[Solid]:
     """Return a row of copies beside each other, as books, bottles and fences are."""
     axis = int(rng.choice([0, 2])) if solid.half[1] > solid.half.min() else 1
     step = solid.axes[:, axis] * solid.half[axis] * rng.uniform(2.0, 3.0)
-    copies = int(rng.integers(2, 9))
-    return [replace(solid, centre=solid.centre + k * step) for k in range(copies)]
+    return [replace(solid, centre=solid.centre + k * step) for k in range(rng.integers(2, 9))]
 
 
 def draw_layout(rng: np.random.Generator, noise: np.ndarray, *, prints: int) -> Layout:
@@ -195,8 +191,7 @@ def draw_layout(rng: np.random.Generator, noise: np.ndarray, *, prints: int) -> 
         noise: a periodic tile (T, T) that ragged outlines are cut from.
         prints: how many tiles with pictures there are.
     """
-    pitch = rng.normal(0.15, 0.4)
-    camera = turn(0, pitch) @ turn(2, rng.normal(0, 0.06))
+    camera = turn(0, rng.normal(0.15, 0.4)) @ turn(2, rng.normal(0, 0.06))
     focal = log_uniform(rng, 0.7, 3.5)
     room = draw_room(rng, camera)
     resting = float(rng.choice([0.0, 0.5, 0.85, 1.0], p=[0.15, 0.2, 0.35, 0.3]))

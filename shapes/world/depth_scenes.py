@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shapes.world.depth_layouts import Layout, draw_layout
+from shapes.world.depth_layouts import Layout, draw_layout, log_uniform
 from shapes.world.depth_solids import FARTHEST, Solid, meet, window
 from shapes.world.depth_tiles import Atlas, pack_tiles, picture_tile, plain_tiles
 from shapes.world.materials import TILE_PX, sample_tiles
@@ -90,11 +90,7 @@ def trace_layout(layout: Layout, size_px: int) -> Hits:
     surface = np.zeros((size_px, size_px), np.int32)
     first = 0
     for solid in layout.solids:
-        part = (
-            (slice(None), slice(None))
-            if solid.is_room
-            else window(solid, focal=layout.focal, size_px=size_px)
-        )
+        part = window(solid, focal=layout.focal, size_px=size_px)
         if part is not None:
             near, face = meet(solid, x[:, part[1]], y[part[0]])
             seen = near > nearness[part]
@@ -204,7 +200,7 @@ def illuminate(
     half_way /= np.linalg.norm(half_way, axis=0)
     shine = np.maximum((half_way * normal).sum(0), 0) ** rng.uniform(10, 80) * (sun > 0)
     sky = ambient * (0.75 + 0.25 * (layout.up @ normal))
-    crevice = 1 - rng.uniform(0, 0.7) * sunken(hits.nearness, rng).ravel()
+    crevice = 1 - rng.uniform(0, 0.7) * sunken(rng, hits.nearness).ravel()
     warmth = 1 + rng.normal(0, 0.06, (3, 1))
     lit = (sky * crevice + (1.15 - ambient) * sun) * warmth
     if rng.random() < 0.25:  # a lamp beside the camera
@@ -232,10 +228,9 @@ def cast_shadows(layout: Layout, hits: Hits) -> np.ndarray:
     return cv2.resize(cv2.GaussianBlur(lit, (0, 0), 0.8), hits.nearness.shape)
 
 
-def sunken(nearness: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sunken(rng: np.random.Generator, nearness: np.ndarray) -> np.ndarray:
     """Return how far each place (S, S) lies behind its surroundings, in [0, 1]."""
-    sigma = len(nearness) * rng.uniform(0.01, 0.05)
-    around = cv2.GaussianBlur(nearness, (0, 0), sigma)
+    around = cv2.GaussianBlur(nearness, (0, 0), len(nearness) * rng.uniform(0.01, 0.05))
     return np.clip((around / nearness - 1) * 2.5, 0, 1)
 
 
@@ -269,14 +264,9 @@ def photograph(rng: np.random.Generator, image: np.ndarray, nearness: np.ndarray
     level = float(np.percentile(image, 95))
     image = np.clip(image / max(level, 0.05) * rng.uniform(0.75, 1.15), 0, 1)
     image = image ** rng.uniform(0.6, 1.1) * (1 - 0.06 * np.abs(rng.normal(0, 1, 3)))
-    image = image + log_noise(rng) * rng.standard_normal(image.shape, np.float32)
+    image = image + log_uniform(rng, 0.002, 0.03) * rng.standard_normal(image.shape, np.float32)
     pixels = (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
     if rng.random() < 0.6:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 98))]
         pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, quality)[1], cv2.IMREAD_COLOR)
     return pixels / 255
-
-
-def log_noise(rng: np.random.Generator) -> float:
-    """Draw the deviation of a sensor's noise."""
-    return float(np.exp(rng.uniform(np.log(0.002), np.log(0.03))))

@@ -6,7 +6,7 @@ x and y: no surface here costs more than a few operations a pixel.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Solid:
     half: np.ndarray
     planes: np.ndarray
     quadric: np.ndarray | None = None
-    outline: Field | None = field(default=None, compare=False)
+    outline: Field | None = None
     is_room: bool = False
 
     @property
@@ -163,10 +163,10 @@ def local_places(
 
 
 def is_drawable(solid: Solid) -> bool:
-    """Tell whether the camera is well outside the solid, its quadric, and not behind it."""
-    if np.linalg.norm(solid.to_local @ solid.centre) < 1.9 or solid.centre[2] < 0.05:
-        return False
+    """Tell whether the camera is well outside the solid and its quadric, and before it."""
     start = solid.to_local @ solid.centre
+    if np.linalg.norm(start) < 1.9 or solid.centre[2] < 0.05:
+        return False
     return solid.quadric is None or float(sum(solid.quadric * start**2)) > 1.1
 
 
@@ -174,7 +174,7 @@ def window(solid: Solid, *, focal: float, size_px: int) -> tuple[slice, slice] |
     """Return the rows and columns that may show the solid, None if there are none."""
     reach = float(np.linalg.norm(solid.half))
     near = solid.centre[2] - reach
-    if near < 0.05:
+    if near < 0.05 or solid.is_room:
         return slice(0, size_px), slice(0, size_px)
     parts = []
     for axis in (1, 0):

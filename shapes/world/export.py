@@ -15,7 +15,7 @@ from ldm.files import remove_stale, write_bytes
 from shapes.world.scenes import StereoScenes, render_scenes
 from shapes.world.seeds import HELD_OUT_FIRST_SEED, check_request
 from stereo.cli.command import OneLineParser, start_logging
-from stereo.cli.types import whole_number
+from stereo.cli.types import check_writable, whole_number
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start_logging(verbose=False)
     seeds = range(options.first_seed, options.first_seed + options.count)
     check_request((seeds[0], seeds[-1]), options.size)
+    check_writable(options.out, "out")
     for number, seed in enumerate(seeds, 1):
         scenes = render_scenes([seed], size_px=options.size, device=options.device)
         write_scene(options.out / f"shapes{seed:010d}-perfect", scenes)

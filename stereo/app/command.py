@@ -1,13 +1,13 @@
 """The command line of the page."""
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 
 from stereo.app.settings import Limits, Settings
 from stereo.cli.command import OneLineParser, start_logging
 from stereo.cli.fields import add_fields, options_of
-from stereo.cli.options import ModelOptions
-from stereo.cli.types import positive_number, whole_number
+from stereo.cli.groups import ModelOptions
+from stereo.cli.types import whole_number
 
 ABOUT = "Open the page to work on: the three workflows in a browser, on this machine."
 LARGEST_PORT = 65535
@@ -33,8 +33,7 @@ def parse(arguments: Sequence[str] | None) -> Namespace:
         help="repeatable; another name under which visitors reach the page, as behind a proxy",
     )
     add_fields(parser, ModelOptions, "device", "precision")
-    add_fields(parser, Limits, "max_file_mb", "max_uploads_mb", "jobs")
-    add_fields(parser, Limits, "max_megapixels", type=positive_number)
+    add_fields(parser, Limits, "max_file_mb", "max_uploads_mb", "jobs", "max_megapixels")
     parser.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     return parser.parse_args(arguments)
 
@@ -51,7 +50,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _port(text: str) -> int:
-    port = whole_number(text)
-    if port > LARGEST_PORT:
-        raise ArgumentTypeError(f"got {text}, expected 1 to {LARGEST_PORT}")
-    return port
+    return whole_number(text, most=LARGEST_PORT)

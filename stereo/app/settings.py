@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from stereo.cli.options import ModelOptions
+from stereo.cli.groups import ModelOptions
 from stereo.options import option
 
 MAX_STEPS = 100

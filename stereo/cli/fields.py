@@ -7,7 +7,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from stereo.cli.types import number_or, size_px, whole_number
+from stereo.cli.types import number_or, positive_number, process_count, size_px, whole_number
 from stereo.options import PRESETS, StereoOptions, preset
 
 Options = TypeVar("Options")
@@ -28,6 +28,7 @@ FLAGS = {
 }
 METAVARS = {"percent": "PERCENT", "px": "PX", "cm": "CM", int: "N", float: "X", Path: "PATH"}
 TYPES = {"height_px": size_px, "width_px": size_px}
+TYPES |= {"devices": process_count, "max_megapixels": positive_number}
 
 
 def add_fields(group: Any, kind: type, *names: str, **changes: Any) -> None:
@@ -91,9 +92,11 @@ def _parsing(field: Field) -> dict[str, Any]:
 
 
 def _parser(field: Field, kind: type, words: tuple[str, ...]) -> Callable[[str], Any]:
+    if field.name in TYPES:
+        return TYPES[field.name]
     if kind is int and field.metadata["low"] == 1:
         return whole_number
-    return TYPES.get(field.name) or (number_or(*words) if words else kind)
+    return number_or(*words) if words else kind
 
 
 def _plain(number: float) -> float:

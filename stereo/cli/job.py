@@ -10,6 +10,7 @@ from stereo import pipelines
 from stereo.comfort.finish import with_comfort
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.strength import with_strength
+from stereo.depth.baseline import BaselineOptions, RealBaseline
 from stereo.depth.disparity import DepthModel, network_record
 from stereo.method.run import OnStep
 from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
@@ -38,6 +39,8 @@ class StereoJob:
         sampling: of Stable Diffusion.
         null_text: of a photo's inversion.
         comfort: what sets the strength, and how the pair is looked at.
+        baseline: of real cameras, for a depth model that gives metres.
+        focal_widths: focal length of the pictures by their EXIF, in their widths.
     """
 
     task: Task
@@ -50,6 +53,8 @@ class StereoJob:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     null_text: NullTextOptions = field(default_factory=NullTextOptions)
     comfort: ComfortOptions = field(default_factory=ComfortOptions)
+    baseline: BaselineOptions = field(default_factory=BaselineOptions)
+    focal_widths: float | None = None
 
     def __post_init__(self) -> None:
         self.comfort.check_with(self.options)
@@ -74,6 +79,9 @@ def run(job: StereoJob, models: Models, on_step: OnStep | None = None) -> list[S
     Raises:
         ValueError: for inputs or options that cannot be used, naming the argument.
     """
+    if job.baseline.baseline_cm is not None:
+        job = replace(job, options=replace(job.options, metric_disparity=True))
+        models = replace(models, depth=RealBaseline(models.depth, job.baseline, job.focal_widths))
     sampling = with_guidance(job.sampling, models.diffusion, job.task)
     width_px, cells = _width(job, models)
     options = with_strength(job.options, job.comfort, width_px=width_px, cells=cells)
@@ -87,7 +95,10 @@ def _with_origin(pair: StereoPair, k: int, job: StereoJob, models: Models) -> St
     place = k if job.task == "image" else 0
     if job.disparities and job.disparities[place] is not None:
         return pair
-    return replace(pair, settings={**pair.settings, **network_record(models.depth)})
+    settings = {**pair.settings, **network_record(models.depth)}
+    if isinstance(models.depth, RealBaseline):
+        settings |= models.depth.assumed[min(k, len(models.depth.assumed) - 1)]
+    return replace(pair, settings=settings)
 
 
 def _width(job: StereoJob, models: Models) -> tuple[int, int]:

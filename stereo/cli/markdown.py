@@ -15,6 +15,19 @@ def markdown_table(
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
+def around_section(path: Path, begin: str, end: str) -> tuple[str, str]:
+    """Return what stands before and behind the markers of a document, markers included.
+
+    Raises:
+        ValueError: when the document has not exactly one such place.
+        OSError: when it cannot be read.
+    """
+    before, *rest = path.read_text(encoding="utf-8").split(begin)
+    if len(rest) != 1 or rest[0].count(end) != 1:
+        raise ValueError(f"{path} needs one '{begin}' and one '{end}' behind it")
+    return before + begin, end + rest[0].partition(end)[2]
+
+
 def replace_section(path: Path, begin: str, end: str, section: str) -> None:
     """Put `section` between the markers `begin` and `end` of a document.
 
@@ -22,8 +35,5 @@ def replace_section(path: Path, begin: str, end: str, section: str) -> None:
         ValueError: when the document has not exactly one such place.
         OSError: when it cannot be read or written.
     """
-    text = path.read_text(encoding="utf-8")
-    before, *rest = text.split(begin)
-    if len(rest) != 1 or rest[0].count(end) != 1:
-        raise ValueError(f"{path} needs one '{begin}' and one '{end}' behind it")
-    write_text(path, before + begin + section + end + rest[0].partition(end)[2])
+    before, behind = around_section(path, begin, end)
+    write_text(path, before + section + behind)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ldm.files import file_digest
-from stereo.cli import inputs, options
+from stereo.cli import groups, inputs, options
 from stereo.cli.batch import work_on_each
 from stereo.cli.embedded import input_note
 from stereo.cli.fields import options_of
@@ -60,8 +60,10 @@ class Session:
             OSError: for files and folders that cannot be used.
         """
         self._task, self._args = task, args
-        self._batch = options_of(options.BatchOptions, args)
+        self._batch = options_of(groups.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
+        options_of(groups.ModelOptions, args)  # for its checks
+        self._baseline = options.baseline_options(args, self._stereo)
         self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
         self._names: Sequence[Path | str] = self._prompts
@@ -83,36 +85,43 @@ class Session:
         self._load()
 
     def _load(self) -> None:
-        from ldm.checkpoint import checkpoint_digest
+        from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
         from stereo.depth.loading import (
             EMBEDDED,
+            check_metric,
             depth_digest,
             find_depth_checkpoint,
             load_depth_model,
         )
+        from stereo.depth.views import AveragedViews
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
 
         args, task, depth_file = self._args, self._task, None
-        ckpt = models.find_checkpoint(task, args.ckpt)
+        ckpt, vae = models.find_checkpoint(task, args.ckpt), models.find_vae(args.vae)
         if args.depthmodel_path or task != "depth":
             depth_file = find_depth_checkpoint(args.depthmodel_path)
+        check_metric(self._baseline, depth_file)
         if task == "image" and depth_file == EMBEDDED and args.disparity is None:
             log.warning("%s", SHAPES_ONLY)
-        self._files = {"depth_model": depth_file, "ckpt": ckpt}
+        self._files = {"depth_model": depth_file, "ckpt": ckpt, "vae": vae}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
             task,
             ckpt=ckpt,
+            vae=vae,
             config=args.config,
             parameterization=args.parameterization,
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
         depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
-        self._models = Models(model, depth_model)
+        seen_by = depth_model
+        if args.depth_views > 1:
+            seen_by = AveragedViews(depth_model or model.depth_model.model, args.depth_views)
+        self._models = Models(model, seen_by)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
             task,
@@ -121,11 +130,12 @@ class Session:
             sampling=with_guidance(self._sampling, model, task),
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
+            baseline=self._baseline,
         )
-        read = [checkpoint_digest(path) for path in (ckpt, args.config) if path]
+        read = [checkpoint_digest(path) for path in (ckpt, vae, args.config) if path]
         self._made_by = [
             [*read, *([depth_digest(depth_file)] if depth_file else [])],
-            [args.precision, args.parameterization, args.map],
+            [args.precision, args.parameterization, args.map, args.depth_views],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
         largest = replace(self._job.sampling, samples=most)
@@ -183,6 +193,7 @@ class Session:
             works[0].job,
             pictures=[item.image for item in items if item.path],
             disparities=[item.disparity for item in items],
+            focal_widths=items[0].focal_widths,
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
         note = input_note(self._models.diffusion, job, self._prompts)
@@ -214,14 +225,14 @@ class Session:
 
 
 def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]:
-    """Yield groups of at most `at_once` works whose pictures have one size."""
+    """Yield groups of at most `at_once` works whose pictures have one size and focal length."""
     if at_once == 1:
         yield from ([work] for work in works)
         return
 
-    def size_px(work: Work) -> tuple[int, int]:
-        return work.item.size_px
+    def camera(work: Work) -> tuple[int, int, float]:
+        return (*work.item.size_px, work.item.focal_widths or 0)
 
-    for _, group in groupby(sorted(works, key=size_px), key=size_px):
+    for _, group in groupby(sorted(works, key=camera), key=camera):
         same = list(group)
         yield from (same[k : k + at_once] for k in range(0, len(same), at_once))

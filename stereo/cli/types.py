@@ -1,11 +1,16 @@
 """How the values of the command line are parsed and checked."""
 
 import argparse
+import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from stereo.options import MAX_SIDE_PX, SIZE_MULTIPLE_PX
+
+MOST, MOST_PROCESSES = 100_000, 1024
+NAME_BYTES = 255
 
 
 def given_path(text: str) -> Path:
@@ -15,12 +20,17 @@ def given_path(text: str) -> Path:
     return Path(text)
 
 
-def whole_number(text: str) -> int:
-    """Parse a number of 1 or more."""
+def whole_number(text: str, *, most: int = MOST) -> int:
+    """Parse a number from 1 on; what is out of all proportion would only end in silence."""
     value = _parse(int, text, "a whole number")
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, expected 1 or more")
+    if not 1 <= value <= most:
+        raise argparse.ArgumentTypeError(f"got {text}, expected 1 to {most}")
     return value
+
+
+def process_count(text: str) -> int:
+    """Parse a number of processes, or of machines."""
+    return whole_number(text, most=MOST_PROCESSES)
 
 
 def positive_number(text: str) -> float:
@@ -52,10 +62,16 @@ def check_writable(folder: Path, argument: str) -> None:
     Raises:
         OSError: naming the argument.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if max(len(os.fsencode(part)) for part in folder.absolute().parts) > NAME_BYTES:
+        raise OSError(f"{argument}: got a name of more than {NAME_BYTES} bytes: {folder}")
+    places = (folder, *folder.absolute().parents)
+    existing = next(path for path in places if os.path.lexists(path))
     if not existing.is_dir():
-        raise NotADirectoryError(f"{argument}: {existing} is a file, expected a folder")
+        kind = "a file" if existing.is_file() else "no folder"
+        raise NotADirectoryError(f"{argument}: {existing} is {kind}, expected a folder")
     try:
+        with suppress(FileNotFoundError):
+            folder.stat()  # a name may be too long
         tempfile.TemporaryFile(dir=existing).close()
     except OSError as error:
         raise PermissionError(

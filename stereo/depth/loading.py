@@ -4,12 +4,13 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ldm.downloads import find_download
 from ldm.files import FINGERPRINT_DIGITS, file_digest
-from ldm.hub_cache import find_in_hub_cache
-from ldm.known_files import MIDAS_MODELS, ROOT, describe_missing
+from ldm.known_files import MIDAS_MODELS, ROOT
+from stereo.depth.baseline import BaselineOptions
+from stereo.depth.kinds import KINDS, METRIC
 from stereo.runtime.device import choose_device
-from stereo.runtime.models import find_file, naming
+from stereo.runtime.models import find_file
+from stereo.runtime.places import find_given, naming, place_name
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 ARGUMENT = "depthmodel_path"
 PUBLISHED = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
 EMBEDDED = ROOT / MIDAS_MODELS / "shapes-dpt.safetensors"
-WEIGHT_SUFFIXES = (".pt", ".pth", ".ckpt", ".safetensors", ".bin")
 
 
 def find_depth_checkpoint(given: Path | str | None = None) -> Path:
@@ -32,25 +32,9 @@ def find_depth_checkpoint(given: Path | str | None = None) -> Path:
         OSError: when it is not there.
         ValueError: when the name cannot be one.
     """
-    if given is None or Path(given).is_file():
-        return find_file(given, ARGUMENT, PUBLISHED, EMBEDDED)
-    if Path(given).is_dir():
-        return _checked(Path(given))
-    if Path(given).suffix in WEIGHT_SUFFIXES:
-        raise FileNotFoundError(f"{ARGUMENT}: {describe_missing(Path(given))}")
-    name, place = str(given), None
-    known = find_download(name)
-    if known is not None and known.file is not None:
-        place = ROOT / known.folder / known.file
-    else:
-        try:
-            place = find_in_hub_cache(known.hub_id if known else name)
-        except ValueError as error:
-            raise ValueError(f"{ARGUMENT}: {error}") from error
-    if place is None or not place.exists():
-        raise FileNotFoundError(
-            f"{ARGUMENT}: {name} is not on this machine; fetch it: python -m stereo.fetch {name}"
-        )
+    if given is None:
+        return find_file(PUBLISHED, EMBEDDED)
+    place = find_given(given, ARGUMENT)
     return _checked(place) if place.is_dir() else place
 
 
@@ -82,6 +66,25 @@ def load_depth_model(
     return model.to(choose_device(device)).requires_grad_(False).eval()
 
 
+def check_metric(baseline: BaselineOptions, path: Path | None) -> None:
+    """Refuse a real baseline where a network, None for a checkpoint's own, gives no metres.
+
+    Raises:
+        ValueError: naming what it gives.
+    """
+    if baseline.baseline_cm is None:
+        return
+    from stereo.depth.networks import network_name
+
+    kind = KINDS[network_name(path) if path and path.is_dir() else "dpt"]
+    if kind not in METRIC:
+        name = place_name(path) if path else "the network inside the checkpoint"
+        raise ValueError(
+            f"baseline_cm: {name} gives {kind}, expected a network that gives metres, such as "
+            "--depth_model apple/DepthPro-hf"
+        )
+
+
 def depth_digest(path: Path) -> str:
     """Return what tells a depth network's file, or folder, from another."""
     if path.is_file():
@@ -89,11 +92,3 @@ def depth_digest(path: Path) -> str:
     files = sorted(file for file in path.iterdir() if file.is_file())
     parts = "".join(f"{file.name} {file_digest(file)}\n" for file in files)
     return hashlib.sha256(parts.encode()).hexdigest()[:FINGERPRINT_DIGITS]
-
-
-def place_name(path: Path) -> str:
-    """Return what a depth network's file or folder is called: a snapshot by its `owner/name`."""
-    if path.parent.name != "snapshots":
-        return path.name
-    owner_name = path.parents[1].name.removeprefix("models--").replace("--", "/")
-    return f"{owner_name}@{path.name}"

@@ -133,8 +133,8 @@ def check_use(disparity: np.ndarray, kind: MapKind, name: str) -> None:
 
 def _one_channel(values: np.ndarray, name: str) -> np.ndarray:
     """Return (H, W) float64; axes of length 1 and channels that say the same are dropped."""
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-        raise ValueError(f"{name} is no array of numbers")
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub" or not values.size:
+        raise ValueError(f"{name} is no array of numbers, or an empty one")
     shape = values.shape
     if values.ndim > 2:
         values = values.reshape([length for length in shape if length != 1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stereo.cli.command import SOME_FAILED, OneLineParser, start_logging
 from stereo.cli.options import PRECISIONS
-from stereo.cli.types import given_path, whole_number
+from stereo.cli.types import given_path, process_count, size_px, whole_number
 
 if TYPE_CHECKING:
     from stereo.evaluation.settings import EvaluationSettings
@@ -17,6 +17,7 @@ ABOUT = "Evaluate methods on stereo data sets: infer right views, score them, re
 VERBS = ("infer", "score", "report", "all")
 NUMBER = {"type": whole_number, "metavar": "N"}
 PX = {"type": whole_number, "metavar": "PX"}
+WORK_PX = {"type": size_px, "metavar": "PX"}
 FILE = {"type": given_path, "metavar": "PATH"}
 NAMES = {"action": "append", "metavar": "NAME"}
 SWITCH = {"action": "store_true", "default": None}
@@ -29,12 +30,13 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "--crop": ("protocol.crop", "auto: KITTI only", {"choices": ("auto", "square", "none")}),
     "--disparity": ("disparity", "truth, SGBM, monocular, or that at a searched scale", SOURCES),
     "--ckpt": ("generation.ckpt", "Stable Diffusion", FILE),
+    "--vae": ("generation.vae", "autoencoder instead of the checkpoint's", FILE),
     "--depthmodel_path": ("generation.depthmodel_path", "depth network", FILE),
     "--steps": ("generation.steps", "DDIM steps", NUMBER),
     "--scale": ("generation.guidance_scale", "guidance", {"type": float, "metavar": "X"}),
     "--seed": ("generation.seed", "of all noise", {"type": int, "metavar": "N"}),
     "--inner_steps": ("generation.inner_steps", "of null-text inversion", NUMBER),
-    "--work_px": ("generation.work_px", "side that the model works at", PX),
+    "--work_px": ("generation.work_px", "side that the model works at", WORK_PX),
     "--prompted": ("generation.prompted", "use the scenes' descriptions", SWITCH),
     "--precision": ("generation.precision", "of the denoiser", {"choices": tuple(PRECISIONS)}),
 }
@@ -56,6 +58,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "(default: looked for in models/ and torch's cache; skipped when absent)",
         **FILE,
     )
+    add(
+        "--pair_metric",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="repeatable: met3r=FOLDER of its code, isqoe=FILE.py that calls its code "
+        "(stereo/evaluation/pair_metrics.py)",
+    )
     add("--into", **FILE, help="put the tables between the run's markers in this Markdown file")
     add("--no_sheets", action="store_true", help="leave contact sheets out")
     add("-v", "--verbose", action="store_true", help="more messages, tracebacks")
@@ -63,8 +73,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for option, (_, words, parsing) in SETTINGS.items():
         group.add_argument(option, help=words, **parsing)
     group = parser.add_argument_group("processes")
-    group.add_argument("--devices", **{**NUMBER, "default": 1}, help="of a node")
-    group.add_argument("--num_nodes", **{**NUMBER, "default": 1}, help="of Lightning")
+    processes = {"type": process_count, "metavar": "N", "default": 1}
+    group.add_argument("--devices", **processes, help="of a node")
+    group.add_argument("--num_nodes", **processes, help="of Lightning")
     group.add_argument("--device", help="cpu, cuda ... (default: CUDA where there is one)")
     group.add_argument(
         "--shard", metavar="I/N", help="the I-th of N parts; 'report' afterwards, once"

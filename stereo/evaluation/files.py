@@ -23,7 +23,7 @@ from ldm.files import is_partial, whole_file
 from stereo.evaluation.json_files import NOTHING, read_json, write_json
 from stereo.images import read_image
 
-RUN, SUMMARY, TABLE = "run.json", "summary.json", "table.md"
+RUN, METHOD, SUMMARY, TABLE = "run.json", "method.json", "summary.json", "table.md"
 RUN_SHAPE = {
     "settings": {"name": str, "size_px": (int, NOTHING), "crop": str, "disparity": str},
     "scenes": [{"name": str, "group": str}],
@@ -46,7 +46,7 @@ class RunFolder:
     view = partialmethod(_path, "views/{method}/{scene}.png")
     valid = partialmethod(_path, "views/{method}/{scene}_valid.png")
     sidecar = partialmethod(_path, "views/{method}/{scene}.json")
-    method = partialmethod(_path, "views/{method}/method.json")
+    method = partialmethod(_path, f"views/{{method}}/{METHOD}")
     score = partialmethod(_path, "scores/{method}/{scene}.json")
     failure = partialmethod(_path, "failures/{method}/{scene}.json")
     sheet = partialmethod(_path, "sheets/{method}/{scene}.png")
@@ -71,7 +71,7 @@ def claim_run(folder: RunFolder, settings: dict[str, Any], scenes: list[dict[str
         OSError: when it cannot be written.
     """
     path = folder.root / RUN
-    if path.is_file():
+    if path.is_file() and has_results(folder.root):
         before = read_run(folder)
         _compare(before["settings"], settings, place=f"out: {folder.root}")
         both = zip(before["scenes"], scenes, strict=False)
@@ -79,7 +79,11 @@ def claim_run(folder: RunFolder, settings: dict[str, Any], scenes: list[dict[str
             raise ValueError(f"out: {folder.root} is of other scenes; choose another --out")
         if len(before["scenes"]) >= len(scenes):
             return
-    elif folder.root.is_dir() and any(not is_partial(entry) for entry in folder.root.iterdir()):
+    elif (
+        not path.is_file()
+        and folder.root.is_dir()
+        and any(not is_partial(entry) for entry in folder.root.iterdir())
+    ):
         raise ValueError(f"out: {folder.root} holds other files and no {RUN}; choose another --out")
     write_json(path, {"settings": settings, "scenes": scenes})
 
@@ -91,10 +95,16 @@ def claim_method(folder: RunFolder, method: str, settings: dict[str, Any]) -> No
         ValueError: when its views were made otherwise.
     """
     path = folder.method(method)
-    if path.is_file():
+    if path.is_file() and has_results(path.parent):
         _compare(read_json(path, {}), settings, place=f"out: {folder.root}, method {method}")
     else:
         write_json(path, settings)
+
+
+def has_results(folder: Path) -> bool:
+    """Tell whether there is more in a folder than what an attempt to make something has claimed."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and not is_partial(path.parent))
+    return any(path.name not in (RUN, METHOD) for path in paths)
 
 
 def read_run(folder: RunFolder) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ldm.files import write_text
-from stereo.cli.markdown import replace_section
+from stereo.cli.markdown import around_section, replace_section
 from stereo.evaluation.files import SUMMARY, TABLE, RunFolder, read_run
 from stereo.evaluation.json_files import read_json, write_json
 from stereo.evaluation.results import Result, means, read_results
@@ -60,15 +60,28 @@ def put_tables(folder: RunFolder, document: Path) -> None:
         ValueError: when there is no such place, or more than one.
         OSError: when the file cannot be read.
     """
-    name = folder.root.resolve().name
+    begin, end = find_place(folder, document)
     commit = read_json(folder.root / SUMMARY, {"git_commit": str})["git_commit"]
     table = (folder.root / TABLE).read_text(encoding="utf-8")
     body = table.partition("\n\n")[2].replace("\n## ", "\n#### ")
     section = f"\n- Code: commit {commit} (+: with changes).\n{body}"
+    replace_section(document, begin, end, section)
+
+
+def find_place(folder: RunFolder, document: Path) -> tuple[str, str]:
+    """Return the markers of a run's tables in a Markdown file.
+
+    Raises:
+        ValueError: when the file has no such place, or more than one.
+        OSError: when it cannot be read.
+    """
+    name = folder.root.resolve().name
+    begin, end = f"<!-- run: {name} -->", f"<!-- end: {name} -->"
     try:
-        replace_section(document, f"<!-- run: {name} -->", f"<!-- end: {name} -->", section)
+        around_section(document, begin, end)
     except ValueError as error:
         raise ValueError(f"into: {error}") from error
+    return begin, end
 
 
 def scores_csv(results: list[Result]) -> str:

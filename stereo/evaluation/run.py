@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +14,22 @@ from tqdm import tqdm
 from ldm.files import remove_stale
 from stereo.cli.command import one_line
 from stereo.cli.shards import Team, parse_shard
+from stereo.cli.types import check_writable
 from stereo.evaluation.datasets.listing import list_scenes
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.files import TABLE, RunFolder, claim_method, claim_run, read_run
 from stereo.evaluation.infer import infer_scene
-from stereo.evaluation.lpips import MISSING, find_backbones, load_lpips
+from stereo.evaluation.lpips import MISSING, Lpips, find_backbones, load_lpips
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.registry import is_generated, method_record
-from stereo.evaluation.report import put_tables, write_report
+from stereo.evaluation.pair_metrics import NOT_INSTALLED, PairMetric, load_pair_metrics
+from stereo.evaluation.report import find_place, put_tables, write_report
 from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
 from stereo.evaluation.settings import EvaluationSettings
 from stereo.evaluation.sheet import write_sheet
+from stereo.evaluation.sources import MONOCULAR
+from stereo.runtime.device import choose_device
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +44,16 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
         OSError: when data, a checkpoint or LPIPS weights are missing.
     """
     by_hand = parse_shard(args.shard) if args.shard else None
+    check_writable(args.out, "out")
+    choose_device(args.device)
     folder, failed = RunFolder(args.out), 0
+    if args.into is not None:
+        find_place(folder, args.into)
     # Before the other processes start, so that bad input is said once.
+    of_pairs = load_pair_metrics(args.pair_metric) if args.verb in ("score", "all") else []
     sources = [] if settings is None else claim(folder, settings)
     scenes = read_run(folder)["scenes"]
+    networks = load_backbones(args.lpips) if args.verb in ("score", "all") else []
     remove_stale(folder.root, recursive=True)
     team = Team(devices=args.devices, nodes=args.num_nodes, device=args.device)
     # One thread, so that sums are taken in one order in any number of processes.
@@ -53,10 +63,11 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
     if settings is not None:
         device = team.device or settings.generation.device
         models = Models(replace(settings.generation, device=device))
+        load_first(folder, settings, shard.of(sources), models)
         todo = _progress(shard.of(sources), "infer")
         failed += sum(infer_scene(folder, settings, source, models) for source in todo)
     if args.verb in ("score", "all"):
-        failed += score(folder, shard.of(scenes), args.lpips)
+        failed += score(folder, shard.of(scenes), networks, of_pairs)
     if args.verb in ("report", "all") and not args.no_sheets:
         draw(folder, shard.of(scenes))
     failed = team.total(failed)
@@ -82,15 +93,43 @@ def claim(folder: RunFolder, settings: EvaluationSettings) -> list[SceneSource]:
     return sources
 
 
-def score(folder: RunFolder, scenes: list[dict[str, str]], lpips: Path | None) -> int:
-    """Score right views; returns how many parts failed."""
-    backbones = find_backbones(lpips)
+def load_first(
+    folder: RunFolder, settings: EvaluationSettings, sources: list[SceneSource], models: Models
+) -> None:
+    """Load the networks that some scene needs: a bad checkpoint is said before all work.
+
+    Raises:
+        ValueError: a checkpoint cannot be used.
+        OSError: one is missing.
+    """
+    generated = [method for method in settings.methods if is_generated(method)]
+    if settings.disparity in MONOCULAR:
+        if not all(folder.scene(source.name).is_file() for source in sources):
+            _ = models.depth
+    if not all(folder.has_view(method, each.name) for method in generated for each in sources):
+        _ = models.diffusion
+
+
+def load_backbones(place: Path | None) -> list[Lpips]:
+    """Load the networks of LPIPS that are there."""
+    backbones = find_backbones(place)
     if not backbones:
         log.info("LPIPS %s (squeezenet1_1*.pth in models/, or --lpips PATH)", MISSING)
-    networks = [load_lpips(name, path) for name, path in backbones.items()]
+    return [load_lpips(name, path) for name, path in backbones.items()]
+
+
+def score(
+    folder: RunFolder,
+    scenes: list[dict[str, str]],
+    networks: list[Lpips],
+    of_pairs: Sequence[PairMetric],
+) -> int:
+    """Score right views; returns how many parts failed."""
+    if not of_pairs:
+        log.info("MEt3R, iSQoE: %s (--pair_metric NAME=PATH)", NOT_INSTALLED)
     methods = folder.methods_on_disk()
     todo = _progress(scenes, "score")
-    return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)
+    return sum(score_scene(folder, methods, scene["name"], networks, of_pairs) for scene in todo)
 
 
 def draw(folder: RunFolder, scenes: list[dict[str, str]]) -> None:

@@ -130,7 +130,7 @@ def test_file_cut_off_anywhere_or_with_wrong_bytes(tmp_path, model):
 def test_other_weights_are_named(tmp_path):
     for name, expected in (
         ("pretrained.model.cls_token", "a DPT depth model"),
-        ("conditioner.embedders.0.model.logit_scale", "layout of SDXL"),
+        ("conditioner.embedders.0.model.logit_scale", "SDXL"),
         ("down_blocks.0.resnets.0.conv1.weight", "diffusers layout"),
         ("weight", "no diffusion model"),
     ):
@@ -140,7 +140,11 @@ def test_other_weights_are_named(tmp_path):
 
 def test_config_of_an_untrusted_file_builds_nothing_else(tmp_path):
     config = {"model": {"target": "subprocess.Popen", "params": {"args": ["touch", "ran"]}}}
-    for text, expected in ((json.dumps(config), "^target"), ("{", "no JSON"), ("3", "no mapping")):
+    for text, expected in (
+        (json.dumps(config), "a.safetensors: its config.*target"),
+        ("{", "no JSON"),
+        ("3", "no mapping"),
+    ):
         save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"config": text})
         with pytest.raises(ValueError, match=expected):
             load_model(tmp_path / "a.safetensors")

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stereo import image_to_stereo, load_depth_model, load_model, preset
 from stereo.formats import load
+from stereo.options import NullTextOptions, SamplingOptions
 from stereo.pair import StereoPair
 from tests.scripts.conftest import ROOT, Outcome
 
@@ -89,13 +91,29 @@ def test_near_object_moves_left_by_the_given_scale(run_script: Runner, tmp_path:
     assert 48 - column_of(pair.right, patch, 100) == pytest.approx(32, abs=4)
 
 
+@pytest.mark.parametrize("name", ["paper", "best"])
+def test_same_picture_from_the_script_and_from_python(run_script: Runner, name: str) -> None:
+    flags = ("--img_path", SCENE, "--preset", name, "--inner_steps", "1", "--steps", "4")
+    (pair,) = pairs_of(run_script("img2stereo.py", *flags, "--outdir", "out", *EVERYTHING))
+    (same,) = image_to_stereo(
+        load_model("image"),
+        load_depth_model(),
+        SCENE,
+        options=preset(name),
+        sampling=SamplingOptions(steps=4),
+        null_text=NullTextOptions(inner_steps=1),
+    )
+    np.testing.assert_array_equal(pair.left, same.left)
+    np.testing.assert_array_equal(pair.right, same.right)
+
+
 @pytest.mark.parametrize(
-    ("preset", "extra"), [("original", ("--shift_both",)), ("paper", ("--direction", "bi"))]
+    ("name", "extra"), [("original", ("--shift_both",)), ("paper", ("--direction", "bi"))]
 )
-def test_presets_and_directions(run_script: Runner, preset: str, extra: tuple[str, ...]) -> None:
-    flags = ("--preset", preset, *extra, "--steps", "14", "--outdir", "out")
+def test_presets_and_directions(run_script: Runner, name: str, extra: tuple[str, ...]) -> None:
+    flags = ("--preset", name, *extra, "--steps", "14", "--outdir", "out")
     (pair,) = pairs_of(run_script("txt2stereoimg.py", *flags))
-    assert pair.settings["preset"] == preset and (pair.left != pair.right).any()
+    assert pair.settings["preset"] == name and (pair.left != pair.right).any()
 
 
 def test_sizes_that_are_not_square(run_script: Runner) -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from stereo.cli import options as cli_options
+from stereo.cli.workflows import parse
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
@@ -116,7 +117,7 @@ def test_original_differs_in_the_pace_of_the_inversion_not_in_the_pairs(
 def test_options_of_the_models_arrive(
     run_script: Runner, workflows: Workflows, picture: Path, tmp_path: Path, name: str
 ) -> None:
-    for file in ("own.ckpt", "own.yaml", "own.pt"):
+    for file in ("own.ckpt", "vae.pt", "own.yaml", "own.pt"):
         (tmp_path / file).write_bytes(b"x")
     given = [] if name == "txt2stereoimg.py" else ["--init_img", picture]
     given = ["--img_path", picture] if name == "img2stereo.py" else given
@@ -125,7 +126,8 @@ def test_options_of_the_models_arrive(
     own_map = ["--disparity", "map.npy"] if given else []
     np.save("map.npy", np.linspace(0, 9, 64 * 96).reshape(64, 96))
     done = run_script(
-        name, *given, *negative, *own_map, "--ckpt", "own.ckpt", "--config", "own.yaml",
+        name, *given, *negative, *own_map, "--ckpt", "own.ckpt", "--vae", "vae.pt",
+        "--config", "own.yaml",
         "--parameterization", "v", "--precision", "bf16", "--device", "cpu",
         "--depthmodel_path", "own.pt",
     )  # fmt: skip
@@ -134,6 +136,7 @@ def test_options_of_the_models_arrive(
     assert workflows.loaded == {
         "task": task,
         "ckpt": Path("own.ckpt"),
+        "vae": Path("vae.pt"),
         "config": Path("own.yaml"),
         "parameterization": "v",
         "precision": "bf16",
@@ -297,7 +300,7 @@ def test_comfort_options_arrive(
         (["--preset", "best2"], "argument --preset: invalid choice"),
         (["--precision", "fp8"], "argument --precision: invalid choice"),
         (["--format", "jpeg2000"], "argument --format: invalid choice"),
-        (["--n_samples", "0"], "argument --n_samples: got 0, expected 1 or more"),
+        (["--n_samples", "0"], "argument --n_samples: got 0, expected 1 to 100000"),
         (["--scale_factor", "much"], "argument --scale_factor: invalid float"),
         (["--depth"], "argument --depth: says what --disparity"),
         (["--metric_disparity"], "argument --metric_disparity: says what --disparity"),
@@ -327,7 +330,7 @@ def test_comfort_options_arrive(
         (["--guided_start", "0.5"], "guided_start: got it with --preset paper, expected --pre"),
         (["--no-weighed_holes"], "weighed_holes: got it with --preset paper"),
         (["--outdir", ""], "argument --outdir: got '', expected a path"),
-        (["--devices", "0"], "argument --devices: got 0, expected 1 or more"),
+        (["--devices", "0"], "argument --devices: got 0, expected 1 to 1024"),
         (["--seed", "-1"], "seed: got -1"),
         (["--from-file", "none.txt"], "none.txt"),
         (["--disparity", "none.npy"], "none.npy"),
@@ -361,3 +364,61 @@ def test_a_photograph_is_told_what_the_embedded_depth_network_knows(
         done = run_script("img2stereo.py", "--img_path", picture, *own)
         assert done.code == 0 and told not in done.err
     assert told not in run_script("txt2stereoimg.py").err
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--baseline_cm=6.3", "--preset=paper"], "baseline_cm: got it with --preset paper"),
+        (["--baseline_cm=6.3"], "gives relative inverse depth, expected a network that gives"),
+        (["--baseline_cm=6.3", "--scale_factor=4"], "baseline_cm: not together with --scale_"),
+        (["--baseline_cm=6.3", "--comfort"], "baseline_cm: not together with --comfort"),
+        (["--baseline_cm=6.3", "--disparity=c.ckpt"], "baseline_cm: not together with --disp"),
+        (
+            ["--baseline_cm=6.3", "--convergence_m=2", "--convergence=0.3"],
+            "convergence_m: not together with --convergence",
+        ),
+        (["--baseline_cm=0"], "baseline_cm: got 0.0, expected 0.01 to 10000"),
+        (["--convergence_m=2"], "convergence_m: got it without baseline_cm"),
+        (["--fov_deg=60"], "fov_deg: got it without baseline_cm"),
+    ],
+)
+def test_real_baselines_are_checked_before_the_work(
+    run_script: Runner, workflows: Workflows, picture: Path, flags: list[str], told: str
+) -> None:
+    preset = [] if "--preset=paper" in flags else ["--preset=best"]
+    done = run_script("txt2stereoimg.py", *preset, *flags)
+    if "--disparity=c.ckpt" not in flags:
+        assert done.code == 2 and told in done.err and not workflows.loaded, done.err
+    done = run_script("img2stereo.py", f"--img_path={picture}", *preset, *flags)
+    assert done.code == 2 and told in done.err and not workflows.loaded, done.err
+
+
+def test_a_depth_network_may_look_several_times(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    done = run_script("img2stereo.py", f"--img_path={picture}", "--depth_views=5")
+    assert done.code == 2 and "depth_views: got 5, expected 1 to 4" in done.err
+    done = run_script("txt2stereoimg.py", "--preset=best", "--baseline_cm=6", "--depth_views=2")
+    assert done.code == 2 and "depth_views: got 2, expected 1 with --baseline_cm" in done.err
+    assert not workflows.loaded
+    assert run_script("txt2stereoimg.py", "--depth_views=2").code == 0
+
+
+def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
+    best = ["--img_path", "x.png", "--preset", "best"]
+    given = {
+        (): ("auto", "none"),
+        ("--convergence", "0.3"): (0.3, "none"),
+        ("--scale_factor", "9"): ("auto", "none"),
+        ("--display_width_cm", "30"): ("auto", "degree"),
+        ("--display_width_cm", "30", "--scale_factor", "9"): ("auto", "none"),
+        ("--disparity", "m.npy", "--metric_disparity", "--display_width_cm", "30"): (0, "none"),
+        ("--baseline_cm", "6.3", "--convergence_m", "2"): (0, "none"),
+    }
+    for words, expected in given.items():
+        args = parse("image", [*best, *words])
+        options = cli_options.stereo_options(args)
+        comfort = cli_options.comfort_options(args).comfort
+        assert (options.convergence, comfort) == expected, words
+        cli_options.baseline_options(args, options)

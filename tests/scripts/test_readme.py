@@ -43,7 +43,8 @@ def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py", "app.py"):
         with pytest.raises(SystemExit):
             script(name).parse(["--help" if name == "app.py" else "--help_all"])
-    places = [*ROOT.glob("*.py"), *ROOT.glob("stereo/*/cli.py"), *ROOT.glob("shapes/*/command.py")]
+    patterns = ("*.py", "stereo/*/cli.py", "stereo/fetch/__main__.py", "shapes/*/command.py")
+    places = [path for pattern in patterns for path in ROOT.glob(pattern)]
     known = capsys.readouterr().out + "".join(path.read_text() for path in places)
     for option in set(re.findall(r"`(--[\w-]+)", README)):
         assert re.search(rf"{option}\b", known), option

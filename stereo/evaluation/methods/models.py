@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ldm.checkpoint import checkpoint_digest
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.stored import checkpoint_digest
 from stereo.depth.disparity import DepthModel, predict_disparity
 from stereo.depth.loading import (
     depth_digest,
     find_depth_checkpoint,
     load_depth_model,
-    place_name,
 )
 from stereo.options import SamplingOptions
 from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import find_checkpoint, load_model
+from stereo.runtime.models import find_checkpoint, find_vae, load_model
+from stereo.runtime.places import place_name
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class GenerationSettings:
     """How diffusion methods run."""
 
     ckpt: Path | None = None  # Stable Diffusion; None takes the published file, else the embedded
+    vae: Path | None = None  # autoencoder in the place of the checkpoint's
     depthmodel_path: Path | None = None  # monocular depth network; None likewise
     steps: int = 50  # of DDIM
     guidance_scale: float = 7.5  # of classifier-free guidance
@@ -62,7 +63,11 @@ class GenerationSettings:
         dtype = choose_precision(self.precision, choose_device(self.device))
         values["precision"] = str(dtype).removeprefix("torch.")
         ckpt = find_checkpoint("image", self.ckpt)
-        return {**values, "ckpt": ckpt.name, "ckpt_digest": checkpoint_digest(ckpt)}
+        values |= {"ckpt": place_name(ckpt), "ckpt_digest": checkpoint_digest(ckpt)}
+        vae = find_vae(values.pop("vae"))
+        if vae is not None:
+            values |= {"vae": place_name(vae), "vae_digest": checkpoint_digest(vae)}
+        return values
 
     def depth_record(self) -> dict[str, Any]:
         """Return which depth network looks at the scenes, as JSON values.
@@ -83,7 +88,7 @@ class Models:
     @cached_property
     def diffusion(self) -> LatentDiffusion:
         """Return Stable Diffusion with 4 channels."""
-        names = ("ckpt", "precision", "device")
+        names = ("ckpt", "vae", "precision", "device")
         return load_model("image", **{name: getattr(self.generation, name) for name in names})
 
     @cached_property

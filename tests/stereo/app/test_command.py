@@ -31,7 +31,7 @@ def test_without_gradio_it_says_how_to_get_it(
     [
         (["--port", "70000"], "--port: got 70000, expected 1 to 65535"),
         (["--max_megapixels", "-1"], "--max_megapixels: got -1, expected more than 0"),
-        (["--max_file_mb", "0"], "--max_file_mb: got 0, expected 1 or more"),
+        (["--max_file_mb", "0"], "--max_file_mb: got 0, expected 1 to 100000"),
     ],
 )
 def test_a_wrong_option_is_one_line(run_script: Runner, arguments: list[str], words: str) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from ldm.known_files import ROOT
-from stereo.depth.loading import EMBEDDED, depth_digest, find_depth_checkpoint, place_name
+from stereo.depth.loading import EMBEDDED, depth_digest, find_depth_checkpoint
+from stereo.runtime.places import place_name
 from tests.ldm.test_hub_cache import cache  # noqa: F401
 
 ANYTHING = "depth-anything-v2-small"
@@ -46,7 +47,7 @@ def test_what_is_not_there_is_told_in_one_line(cache, given, message):  # noqa: 
 
 def test_short_names_of_files_name_files_of_this_repository(monkeypatch, tmp_path):
     with pytest.raises(FileNotFoundError, match="python -m stereo.fetch dpt-hybrid"):
-        monkeypatch.setattr("stereo.depth.loading.ROOT", tmp_path)
+        monkeypatch.setattr("stereo.runtime.places.ROOT", tmp_path)
         find_depth_checkpoint("dpt-hybrid")
     file = tmp_path / "midas_models" / "dpt_hybrid-midas-501f0c75.pt"
     file.parent.mkdir()
