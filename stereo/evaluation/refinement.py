@@ -145,7 +145,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     depth_model = load_depth_model(place, device="cpu")
     origin = (
         f"{len(scenes)} {args.group} pairs at their own size, {place_name(place)}, "
-        f"commit {git_commit()}; warp, edges widened by {args.edge_dilation:g} %, and stretched background."
+        f"commit {git_commit()}; warp, edges widened by {args.edge_dilation:g} %, and stretched "
+        "background."
     )
     text = report(figures_of(scenes, depth_model, lpips, args.edge_dilation), origin)
     sys.stdout.write(text)
