@@ -1,6 +1,6 @@
 """One step of DDIM, in either direction, and what published calls may ask of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,14 @@ class StepOptions:
 def draw_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw unit noise on the CPU, in the shape and on the device of `like`."""
     return torch.randn(like.shape, generator=generator).to(like)
+
+
+def noised(
+    schedule: DDIMSchedule, x0: Tensor, indices: Sequence[int] | Tensor, noise: Tensor
+) -> Tensor:
+    """Return x0 (B, C, h, w) with as much of `noise` as before the steps of one index or (B,)."""
+    alphas = torch.tensor(schedule.alphas)[indices].to(x0.device).reshape(-1, 1, 1, 1)
+    return (alphas.sqrt() * x0 + (1 - alphas).sqrt() * noise).to(x0.dtype)
 
 
 def timesteps_at(schedule: DDIMSchedule, index: int, x: Tensor) -> Tensor:
