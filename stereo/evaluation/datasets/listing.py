@@ -9,6 +9,7 @@ from omegaconf import MISSING
 from stereo.evaluation.datasets.folder import list_folder
 from stereo.evaluation.datasets.manifest import list_manifest
 from stereo.evaluation.datasets.official import list_kitti, list_middlebury
+from stereo.evaluation.datasets.photos import PHOTOS, list_photos
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.datasets.shapes import list_shapes
 
@@ -19,6 +20,7 @@ READERS: dict[str, Callable[[Path], list[SceneSource]]] = {
     "kitti2012": lambda root: list_kitti(root, year=2012),
     "manifest": list_manifest,
     "folder": list_folder,
+    PHOTOS: list_photos,
 }
 
 
