@@ -21,20 +21,20 @@ FORMATS = --format sbs --format left --format right --format disparity --format 
 help:
 	@echo "make demo       three workflows on the embedded model, into $(OUTPUTS)/"
 	@echo "make metrics    methods and presets on 24 scenes, tables into $(METRICS)/"
-	@echo "make test       ruff and all quick tests"
+	@echo "make test       ruff, mypy and all quick tests"
 	@echo "make test-slow  tests of minutes, and of full-size models"
 	@echo "make test-browser  viewer and page in a headless Chromium, which must be installed"
 	@echo "make test-gpu   tests that need a CUDA device"
-	@echo "make lint       ruff alone"
+	@echo "make lint       ruff and mypy alone"
 	@echo "make clean      remove caches and outputs (.venv stays)"
 
 setup: $(READY)
 
-$(READY): requirements.txt
+$(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	{ echo "Python 3.10 or newer is needed; try: make PYTHON=python3.12" >&2; exit 1; }
 	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	$(RUN) -m pip install --disable-pip-version-check --quiet --requirement requirements-dev.txt
 	touch $(READY)
 
 demo: $(READY)
@@ -68,7 +68,8 @@ test-gpu: $(READY)
 lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 clean:
-	rm -rf outputs .pytest_cache .ruff_cache .hypothesis
+	rm -rf outputs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -exec rm -rf {} +

@@ -6,16 +6,11 @@ if __name__ == "__main__":
     interrupt.install()  # first, as the imports below take a while
 
 import sys
-from collections.abc import Sequence
 
 from stereo.cli.command import run
-from stereo.evaluation import cli
+from stereo.evaluation.cli import main, parse
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run infer, score and report, or the one that is named."""
-    return cli.main(__doc__, arguments)
-
+__all__ = ["main", "parse"]
 
 if __name__ == "__main__":
     sys.exit(run(main))

@@ -27,6 +27,7 @@ INERT = re.compile(
 # Subclasses of dict: the weights-only reader fills nothing but a plain dict.
 MAPPING = re.compile(r"collections\.defaultdict|.+\.AttributeDict")
 MAX_NAMES = 200
+NAMES_SHOWN = 3
 # What a damaged or hostile file makes the unpickler raise, besides its own error.
 DAMAGE = (
     pickle.UnpicklingError,
@@ -81,7 +82,8 @@ def describe_misfit(
         ],
     }
     return "; ".join(
-        f"{len(names)} weights {what}: {names[0]}" + (", ..." if len(names) > 1 else "")
+        f"{len(names)} weights {what}: {', '.join(names[:NAMES_SHOWN])}"
+        + (", ..." if len(names) > NAMES_SHOWN else "")
         for what, names in wrong.items()
         if names
     )

@@ -10,7 +10,7 @@ _HOMES = {
     "depth_to_stereo": "stereo.pipelines",
     "image_to_stereo": "stereo.pipelines",
     "images_to_stereo": "stereo.pipelines",
-    "load_depth_model": "stereo.runtime.models",
+    "load_depth_model": "stereo.depth.loading",
     "load_model": "stereo.runtime.models",
     "predict_disparity": "stereo.depth.disparity",
     "preset": "stereo.options",

@@ -1,6 +1,7 @@
-"""What cameras store beside the pixels: which way is up, and what the colours mean."""
+"""What cameras store beside the pixels: which way is up, colours, the focal length."""
 
 import logging
+import math
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,13 @@ ORIENTATION = 0x0112
 # Where a HEIF file has one of these boxes its EXIF orientation has been applied already.
 TURNING_BOXES = (b"irot", b"imir")
 HEIF_HEADER_BYTES = 2**20
+# EXIF's own numbers of what tells the focal length.
+EXIF_IFD, FOCAL_35MM, FOCAL_MM = 0x8769, 0xA405, 0x920A
+PIXELS_PER_UNIT, RESOLUTION_UNIT, TAKEN_WIDTH, TAKEN_HEIGHT = 0xA20E, 0xA210, 0xA002, 0xA003
+UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0}
+DIAGONAL_35MM = math.hypot(36, 24)
+# From a fisheye to a telescope; what lies outside is no focal length.
+FOCAL_WIDTHS = (0.05, 100.0)
 
 log = logging.getLogger(__name__)
 
@@ -68,3 +76,24 @@ def restore_orientation(image: Image.Image, path: Path) -> None:
         head = file.read(HEIF_HEADER_BYTES)
     if orientation and not any(box in head for box in TURNING_BOXES):
         image.getexif()[ORIENTATION] = orientation
+
+
+def focal_widths(image: Image.Image) -> float | None:
+    """Return the focal length in widths of an upright picture by its EXIF; None where unknown.
+
+    From the 35 mm equivalent, which is by the diagonal, else from the sensor's resolution.
+    """
+    exif = image.getexif().get_ifd(EXIF_IFD)
+    width, height = image.size
+    try:
+        equivalent_mm = float(exif.get(FOCAL_35MM) or 0)
+        focal_px = equivalent_mm / DIAGONAL_35MM * math.hypot(width, height)
+        if not focal_px and exif.get(FOCAL_MM) and exif.get(PIXELS_PER_UNIT):
+            unit_mm = UNITS_MM[int(exif.get(RESOLUTION_UNIT, 2))]
+            sensor_px = float(exif[FOCAL_MM]) * float(exif[PIXELS_PER_UNIT]) / unit_mm
+            taken = max(int(exif[TAKEN_WIDTH]), int(exif[TAKEN_HEIGHT]))
+            focal_px = sensor_px * max(width, height) / taken
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    widths = focal_px / width
+    return widths if FOCAL_WIDTHS[0] <= widths <= FOCAL_WIDTHS[1] else None

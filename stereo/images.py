@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
+from typing import TypeAlias
 
 import numpy as np
 import pillow_heif
@@ -19,7 +20,7 @@ from stereo.camera import restore_orientation, standard_colours
 MAX_MEGAPIXELS = 250.0
 MAX_ASPECT = 4
 SIXTEEN_BIT_MODES = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-# Formats that Pillow only knows the names of, or hands over to other programs; PFM holds maps.
+# Formats that Pillow only knows the names of, or hands to other programs; PFM holds maps.
 NOT_DECODED = {"BUFR", "EPS", "FITS", "GRIB", "HDF5", "MPEG", "WMF"}
 NO_PICTURE_SUFFIXES = {".pfm"}
 NAMED_AT_MOST = 8
@@ -40,6 +41,9 @@ DAMAGE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+
+# A file, a picture of any mode, or (H, W, 3) uint8.
+ImageLike: TypeAlias = np.ndarray | Image.Image | str | Path
 
 log = logging.getLogger(__name__)
 _opening = Lock()
@@ -69,11 +73,17 @@ def read_image(path: str | Path, *, max_megapixels: float = MAX_MEGAPIXELS) -> n
     return to_rgb(open_image(path, max_megapixels=max_megapixels), name=f"image {path}")
 
 
-def to_rgb(image: Image.Image, *, name: str = "image") -> np.ndarray:
+def to_rgb(image: ImageLike, *, name: str = "image") -> np.ndarray:
     """Turn a picture of any mode into (H, W, 3) uint8 sRGB, upright, transparency over white.
 
-    Raises: ValueError when its values are no 8 or 16 bits.
+    Raises: ValueError when it has no 8 or 16 bits, or for any other array than such a one.
     """
+    if isinstance(image, str | Path):
+        return read_image(image)
+    if not isinstance(image, Image.Image):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ValueError(f"{name} is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
+        return image
     image = _upright(image, name)
     if image.mode in SIXTEEN_BIT_MODES:
         image = _eight_bit(image, name)

@@ -17,6 +17,8 @@ Inversion = Literal["null-text", "direct"]
 Task = Literal["text", "depth", "image"]
 MapKind = Literal["near-bright", "far-bright", "depth", "disparity_px"]
 
+# Of scripts, page and Python alike.
+DEFAULT_PRESET = "paper"
 SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
 # Largest shift, in percent of the width.
@@ -118,6 +120,9 @@ class StereoOptions:
         low=0,
         high=5,
     )
+    refined_edges: bool = option(
+        True, "with best, fit the edges of a predicted map to the picture's own"
+    )
     metric_disparity: bool = option(
         False, "the disparity map is in pixels of the picture, and taken as it is (preset best)"
     )
@@ -129,7 +134,8 @@ class StereoOptions:
         high=1,
     )
     parallax_limits_percent: tuple[float, float] = option(
-        (2.078, 2.015), "largest parallax in front of and behind the screen for convergence auto"
+        (2.0411941916412424, 2.0395916301155426),
+        "largest parallax in front of and behind the screen for convergence auto",
     )
     eye: Eye = option("right", "whose view is made out of the other's")
     published_bookkeeping: bool = option(
@@ -221,12 +227,21 @@ PRESETS: dict[str, StereoOptions] = {
         published_bookkeeping=True,
     ),
     "paper": StereoOptions(),
-    "best": StereoOptions(preset="best", inversion="direct", fusion=True),
+    # Comfortable on the display that `ComfortOptions` takes for granted: one degree to either side.
+    "best": StereoOptions(
+        preset="best",
+        scale_percent=4.08,
+        convergence="auto",
+        inversion="direct",
+        fusion=True,
+    ),
 }
 
 
 def preset(name: str, **changes: Any) -> StereoOptions:
     """Return the options of a preset with the named fields changed; None leaves a field alone.
+
+    A map in pixels is taken as it is, so its convergence is 0 where none is given.
 
     Raises:
         ValueError: for an unknown preset, field or value.
@@ -237,7 +252,10 @@ def preset(name: str, **changes: Any) -> StereoOptions:
     unknown = sorted(set(changes) - names)
     if unknown:
         raise ValueError(f"{unknown[0]}: not a stereo option, expected one of {sorted(names)}")
-    return replace(PRESETS[name], **{k: v for k, v in changes.items() if v is not None})
+    given = {field: value for field, value in changes.items() if value is not None}
+    if given.get("metric_disparity"):
+        given = {"convergence": 0.0, **given}
+    return replace(PRESETS[name], **given)
 
 
 def settings_of(stereo: StereoOptions, sampling: SamplingOptions) -> dict[str, Any]:

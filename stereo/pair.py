@@ -1,9 +1,17 @@
 """The result of every workflow: a stereo pair with what it was made from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
+
+# In notebooks pairs are no wider.
+SHOWN_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -27,3 +35,27 @@ class StereoPair:
     valid: np.ndarray
     settings: dict[str, Any] = field(default_factory=dict)
     right_disparity: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.left.shape[:2]
+        named = {"task": "", "preset": "by ", "scale_percent": "shift ", "seed": "seed "}
+        known = [
+            f"{word}{self.settings[key]}" for key, word in named.items() if key in self.settings
+        ]
+        return f"StereoPair({', '.join([f'{width}x{height} px', *known])})"
+
+    def _repr_png_(self) -> bytes:
+        """Return both views side by side for notebooks, left view left."""
+        both = Image.fromarray(np.hstack([self.left, self.right]))
+        both.thumbnail((SHOWN_PX, SHOWN_PX))
+        file = BytesIO()
+        both.save(file, "PNG")
+        return file.getvalue()
+
+    def save(
+        self, folder: str | Path, *, prefix: str = "", formats: Sequence[str] | None = None
+    ) -> list[Path]:
+        """Write the pair as `stereo.save_pair` does, which see; returns the files' paths."""
+        # Formats know pairs, so pairs look them up when they are asked, as `stereo` does.
+        save_pair = import_module("stereo.formats").save_pair
+        return save_pair(self, folder, prefix=prefix, **({"formats": formats} if formats else {}))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from stereo.depth.disparity import (
+    DepthModel,
     check_depth_model,
     check_map,
     disparity_of_tensor,
@@ -24,12 +25,20 @@ from stereo.depth.parallax import (
     relative_cells,
     resize_to_latents,
 )
+from stereo.images import ImageLike, to_rgb
 from stereo.method.conditioning import View, depth_conditions, embed_prompts
 from stereo.method.denoise import denoise_left
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import OnStep, start_run
 from stereo.method.schedule import shift_schedule
-from stereo.options import NullTextOptions, SamplingOptions, StereoOptions, preset, settings_of
+from stereo.options import (
+    DEFAULT_PRESET,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    preset,
+    settings_of,
+)
 from stereo.pair import StereoPair
 from stereo.pairs import LeftView, Work, stereo_pairs
 from stereo.pixels.codec import (
@@ -51,11 +60,9 @@ from stereo.runs import (
 from stereo.runtime.guidance import with_guidance
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
 
-PAPER = StereoOptions()
-BEST = preset("best")
+DEFAULT = preset(DEFAULT_PRESET)
 SAMPLING = SamplingOptions()
 NULL_TEXT = NullTextOptions()
 
@@ -63,10 +70,10 @@ NULL_TEXT = NullTextOptions()
 @torch.no_grad()
 def text_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
+    depth_model: DepthModel | None,
     prompt: str,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
     disparity: np.ndarray | None = None,
@@ -79,7 +86,8 @@ def text_to_stereo(
 
     Args:
         model: 4-channel Stable Diffusion (`stereo.load_model("text")`).
-        depth_model: looks at the left pictures; unused where `disparity` is given.
+        depth_model: a network or any function from (H, W, 3) uint8 to disparity (H, W), near =
+            large; looks at the left pictures; None where `disparity` is given.
         prompt: what to show.
         options: of the stereo method.
         sampling: steps, guidance, size, seed, number of samples.
@@ -119,46 +127,43 @@ def text_to_stereo(
 @torch.no_grad()
 def depth_to_stereo(
     model: "LatentDepth2ImageDiffusion",
-    image: np.ndarray,
+    image: ImageLike,
     prompt: str,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     negative_prompt: str = "",
-    depth_model: "DPTDepthModel | None" = None,
+    depth_model: DepthModel | None = None,
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
     """Re-imagine an image under its depth, as stereo pairs (D2SI).
 
-    Args:
+    Args, others as in `text_to_stereo`:
         model: depth-conditioned Stable Diffusion (`stereo.load_model("depth")`).
-        image: (H, W, 3) uint8; its depth, and for strength < 1 its content, are kept.
+        image: a path, a Pillow image or (H, W, 3) uint8; its depth, and for strength < 1 its
+            content, are kept.
         prompt: what to show under that depth.
-        options: of the stereo method.
         sampling: steps, guidance, size, seed, strength, number of samples.
-        negative_prompt: what guidance leads away from.
         depth_model: looks at the image instead of the model's own depth network.
         disparity: (H, W) float32 of the image, near = large, instead of a depth model's.
-        on_step: progress hook; raising in it cancels.
 
     Returns:
         One pair per sample.
     """
+    image = to_rgb(image)
     check_map(disparity, options)
     sampling = with_guidance(sampling, model, "depth")
     frame = fit_to_model(model, image, sampling, options, "depth")
     size_px = frame.size_px[::-1]
-    # From the network's size straight to the latents': nothing in between needs the picture's.
-    disparity = (
-        predict_disparity(
-            depth_model or model.depth_model.model,
-            frame.image(image),
-            at_network_size=not options.fusion,
+    if disparity is None:
+        network = depth_model or model.depth_model.model
+        # From the network's size straight to the latents': nothing in between needs the picture's.
+        disparity = predict_disparity(
+            network, frame.image(image), at_network_size=not options.fusion
         )
-        if disparity is None
-        else fit_map(frame, disparity, image, options)
-    )
+    else:
+        disparity = fit_map(frame, disparity, image, options)
     maps = stack_maps([disparity] * sampling.samples, model.device)
     size = latent_size(model, *size_px)
     depth = _view_depths(maps, size, options)
@@ -172,26 +177,15 @@ def depth_to_stereo(
         start = run.sampler.stochastic_encode(clean, run.total - 1, noise=start)
     inputs = {"task": "depth", "prompt": prompt, "negative_prompt": negative_prompt}
     work = Work(model, run, options, noise, inputs | settings_of(options, sampling))
-    # The picture is made to fit the map, so the map's edges are its own.
-    has_own_map = [True] * len(maps)
-    if not options.fusion:
-        if options.published_bookkeeping and sampling.eta:
-            branch = published_trunk(run, start, options)
-        else:
-            branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
-        return stereo_pairs(work, LeftView(branch, maps, has_own_map))
-    branch = denoise_left(run, start, record_after=record_after(run.total, options))
-    decoded = decode(model, branch.final)
-    pictures = tensor_to_images(decoded)
-    return stereo_pairs(work, LeftView(branch, maps, has_own_map, decoded, pictures, branch.final))
+    return stereo_pairs(work, _depth_left_view(work, start, maps))
 
 
 def image_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
-    image: np.ndarray,
+    depth_model: DepthModel | None,
+    image: ImageLike,
     *,
-    options: StereoOptions = PAPER,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
@@ -200,17 +194,13 @@ def image_to_stereo(
 ) -> list[StereoPair]:
     """Make a stereo pair from a photo (I2SI), by null-text or direct inversion.
 
-    Args:
+    Args, others as in `text_to_stereo`:
         model: 4-channel Stable Diffusion (`stereo.load_model("image")`); null-text inversion
             runs in float32 whatever its precision.
-        depth_model: looks at the photo; unused where `disparity` is given.
-        image: (H, W, 3) uint8.
-        options: of the stereo method.
+        image: a path, a Pillow image or (H, W, 3) uint8.
         sampling: steps, guidance, size, seed; one sample, as the photo is one.
         prompt: description of the photo; empty as published.
         null_text: settings of the inversion.
-        disparity: (H, W) float32 of the image, near = large, instead of the depth model's.
-        on_step: progress hook; raising in it cancels.
 
     Returns:
         One pair; its left view is the photo itself with fusion, else its reconstruction.
@@ -232,11 +222,11 @@ def image_to_stereo(
 @torch.no_grad()
 def images_to_stereo(
     model: "LatentDiffusion",
-    depth_model: "DPTDepthModel",
-    images: Sequence[np.ndarray],
+    depth_model: DepthModel | None,
+    images: Sequence[ImageLike],
     seeds: Sequence[int],
     *,
-    options: StereoOptions = BEST,
+    options: StereoOptions = DEFAULT,
     sampling: SamplingOptions = SAMPLING,
     prompt: str = "",
     null_text: NullTextOptions = NULL_TEXT,
@@ -249,6 +239,7 @@ def images_to_stereo(
     Each of the n `images` has one of the `seeds`, in place of the sampling options' own, and one
     of the `disparities`, (H, W) or None; other arguments are the same as there.
     """
+    images = [to_rgb(image) for image in images]
     check_photos(images, seeds, options, sampling)
     own_maps = [None] * len(images) if disparities is None else disparities
     check_depth_model(depth_model, own_maps)
@@ -278,6 +269,23 @@ def images_to_stereo(
         replace(pair, settings={**pair.settings, "seed": seed, "sample": 0})
         for pair, seed in zip(stereo_pairs(work, left), seeds, strict=True)
     ]
+
+
+def _depth_left_view(work: Work, start: Tensor, maps: Tensor) -> LeftView:
+    """Denoise the left view from `start`: to its end where its pixels are kept, else to the shift.
+
+    The picture is made to fit its map, so the map's edges are the picture's own.
+    """
+    run, options, has_own_map = work.run, work.options, [True] * len(maps)
+    if options.fusion:
+        branch = denoise_left(run, start, record_after=record_after(run.total, options))
+        decoded, final = decode(work.model, branch.final), branch.final
+        return LeftView(branch, maps, has_own_map, decoded, tensor_to_images(decoded), final)
+    if options.published_bookkeeping and work.settings["eta"]:
+        branch = published_trunk(run, start, options)
+    else:
+        branch = denoise_left(run, start, stop=shift_schedule(run.total, options).shift + 1)
+    return LeftView(branch, maps, has_own_map)
 
 
 def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) -> dict[View, Tensor]:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 # What stands in one line may not use each other.
 ORDER = """
 stereo.camera
-dpt | stereo.options stereo.pair stereo.colours stereo.noise
+dpt | stereo.options stereo.pair stereo.noise
 stereo.images
 ldm
 stereo.runtime
@@ -22,7 +22,7 @@ stereo.comfort
 stereo.cli
 shapes
 stereo.evaluation
-stereo.benchmark stereo.app stereo.info shapes.report
+stereo.benchmark stereo.app stereo.info stereo.fetch stereo.console shapes.report
 """
 RANKS = {
     room: rank

@@ -106,7 +106,7 @@ class Bench:
     @cached_property
     def depth_model(self) -> "DPTDepthModel":
         """Load the depth network."""
-        from stereo.runtime.models import load_depth_model
+        from stereo.depth.loading import load_depth_model
 
         return load_depth_model(self.weights.dpt)
 
@@ -160,7 +160,7 @@ def fingerprint(paths: list[Path], told: dict) -> str:
     Raises:
         FileNotFoundError: a file is not there.
     """
-    from ldm.checkpoint import checkpoint_digest
+    from ldm.stored import checkpoint_digest
 
     digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
     for path in paths:

@@ -2,6 +2,7 @@
 
 import math
 
+import cv2
 import numpy as np
 import torch
 from scipy.stats import spearmanr
@@ -9,6 +10,9 @@ from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from ldm.models.autoencoder import AutoencoderKL
+
+# A depth edge: a change of so much of the map's range within this share of its width.
+EDGE_HEIGHT, EDGE_REACH = 0.1, 1 / 64
 
 
 @torch.no_grad()
@@ -44,3 +48,34 @@ def disparity_rank_correlation(
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Return Spearman's correlation of two vectors, ties at their mean rank."""
     return float(spearmanr(a, b).statistic)
+
+
+def partial_rank_correlation(a: np.ndarray, b: np.ndarray, given: np.ndarray) -> float:
+    """Return the rank correlation of two vectors that is left when `given` is known."""
+    ab, ac, bc = rank_correlation(a, b), rank_correlation(a, given), rank_correlation(b, given)
+    return (ab - ac * bc) / math.sqrt(max((1 - ac**2) * (1 - bc**2), 1e-12))
+
+
+def edge_precision(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Return the share of the pixels at predicted depth edges that lie at true ones.
+
+    Both are disparities (H, W); where the true one is not finite, nothing is counted. Without a
+    predicted edge the share is nan.
+    """
+    reach = 2 * max(1, round(EDGE_REACH * true.shape[1] / 2)) + 1
+    known = np.isfinite(true)
+    low, high = np.percentile(predicted[known], (2, 98))
+    span = float(np.subtract(*np.percentile(true[known], (98, 2))))
+    claimed = (local_range(predicted, reach) > EDGE_HEIGHT * max(high - low, 1e-12)) & known
+    there = local_range(true, 2 * reach - 1) > EDGE_HEIGHT * span
+    return float(there[claimed].mean()) if claimed.any() else math.nan
+
+
+def local_range(disparity: np.ndarray, side_px: int) -> np.ndarray:
+    """Return how far finite values (H, W) lie apart in the square around each pixel."""
+    window, known = np.ones((side_px, side_px), np.uint8), np.isfinite(disparity)
+    low, high = (
+        np.where(known, disparity, fill).astype(np.float32)
+        for fill in (disparity[known].max(), disparity[known].min())
+    )
+    return cv2.dilate(high, window) - cv2.erode(low, window)

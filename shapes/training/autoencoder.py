@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ldm.checkpoint import save_checkpoint
 from ldm.models.autoencoder import AutoencoderKL
+from ldm.saving import save_checkpoint
 from shapes.training.losses import reconstruction_loss
 from shapes.training.plain_start import start_plainly
 from shapes.training.pool import draw_crops, open_pool

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dpt.weights import read_tensors
-from ldm.checkpoint import save_checkpoint
 from ldm.models.diffusion.ddpm import LatentDepth2ImageDiffusion, LatentDiffusion
+from ldm.saving import save_checkpoint
 from shapes.training.diffusion import SHEET_COLUMNS, SHEET_PROMPTS, DiffusionTask
 from shapes.training.settings import Settings, Stage
 from shapes.training.task import grid

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
-from ldm.checkpoint import save_checkpoint
+from ldm.saving import save_checkpoint
 from shapes.training.autoencoder import vary_colours
 from shapes.training.losses import disparity_loss, standardise
 from shapes.training.pool import draw_crops, join_pools, open_pool
 from shapes.training.settings import Settings, Stage
 from shapes.training.task import SHEET_IMAGES, Task, grid
-from shapes.training.weights import build_network
+from shapes.training.weights import build_network, load_part
 
 SMALLEST_CROP = 0.6
 
@@ -27,6 +27,8 @@ class DepthNetworkTask(Task):
             [open_pool(part.folder, part.scenes) for part in settings.data.pools()]
         )
         self.network = build_network(settings.model, DPTDepthModel)
+        if "dpt" in settings.start:
+            load_part(self.network, Path(settings.start["dpt"]))
         self.network.to(memory_format=torch.channels_last)
 
     def loss(self, stage: Stage, generator: torch.Generator) -> Tensor:

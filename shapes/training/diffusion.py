@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ldm.checkpoint import save_checkpoint
 from ldm.models.diffusion.ddim import DDIMSampler
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.saving import save_checkpoint
 from shapes.training.columns import COLUMNS, DenoiserReader, column_numbers
 from shapes.training.latents import latent_pool
 from shapes.training.pool import join_pools, open_pool

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset
 
 from ldm.files import remove_stale, whole_file, write_text
+from shapes.world.depth_scenes import render_depth_views
 from shapes.world.scenes import render_views
 
 logger = logging.getLogger(__name__)
@@ -64,9 +65,17 @@ class Pool(ConcatDataset):
 
 
 def render_pool(
-    folder: Path, count: int, *, first_seed: int, size_px: int, device: str = "cpu"
+    folder: Path,
+    count: int,
+    *,
+    first_seed: int,
+    size_px: int,
+    device: str = "cpu",
+    teaches_depth: bool = False,
 ) -> None:
     """Render what is missing of `count` scenes (rounded up to whole shards) into `folder`.
+
+    With `teaches_depth` they are those of `shapes.world.depth_scenes`.
 
     Raises:
         ValueError: the folder is for other scenes.
@@ -77,7 +86,8 @@ def render_pool(
     for shard in range(-(-count // SHARD_SCENES)):
         if not _paths(folder, shard)[-1].exists():
             first = first_seed + shard * SHARD_SCENES
-            _render_shard(folder, shard, range(first, first + SHARD_SCENES), size_px, device)
+            seeds = range(first, first + SHARD_SCENES)
+            _render_shard(folder, shard, seeds, size_px, device, teaches_depth)
             logger.info("rendered shard %d of %s", shard, folder)
 
 
@@ -88,7 +98,8 @@ def open_pool(folder: Path, count: int | None = None) -> Pool:
         FileNotFoundError: `folder` holds no whole shard.
         ValueError: a file is damaged.
     """
-    shards, room = [], count
+    shards: list[Shard] = []
+    room = count
     while (room is None or room > 0) and _paths(folder, len(shards))[-1].exists():
         images, disparity, captions = _paths(folder, len(shards))
         shard = Shard(_map_array(images), _map_array(disparity), _read_json(captions)[:room])
@@ -144,10 +155,13 @@ def _claim(folder: Path, scenes: dict[str, int]) -> None:
         raise ValueError(f"data, folder: {folder} holds scenes of {present}, expected {scenes}")
 
 
-def _render_shard(folder: Path, shard: int, seeds: range, size_px: int, device: str) -> None:
+def _render_shard(
+    folder: Path, shard: int, seeds: range, size_px: int, device: str, teaches_depth: bool
+) -> None:
+    render = render_depth_views if teaches_depth else render_views
     images, disparities, captions = [], [], []
     for start in range(0, len(seeds), RENDER_BATCH):
-        views = render_views(seeds[start : start + RENDER_BATCH], size_px=size_px, device=device)
+        views = render(seeds[start : start + RENDER_BATCH], size_px=size_px, device=device)
         pixels = (views.left * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
         images.append(pixels.cpu().numpy())
         disparities.append(views.disparity_left_px.half().cpu().numpy())

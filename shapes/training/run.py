@@ -86,6 +86,7 @@ def train_part(settings: Settings, *, folder: Path, devices: int, resume: bool) 
                 first_seed=pool.first_seed,
                 size_px=settings.data.size_px,
                 device=device,
+                teaches_depth=pool.teaches_depth,
             )
     torch.manual_seed(settings.seed)  # the start of the weights; nothing else draws from it
     fit(trainer, settings, TASKS[settings.part](settings), folder=folder, resume=resume)

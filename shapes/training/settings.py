@@ -26,6 +26,7 @@ LOSS: dict[str, dict[str, float]] = {
     "diffusion": DENOISER_LOSS,
     "depth": {**DENOISER_LOSS, "guessed": 0.5},
 }
+DEPTH = "-depth"  # ending of the folder of scenes that teach depth
 # The parts that each part needs the weights of.
 START = {
     "autoencoder": (),
@@ -34,6 +35,8 @@ START = {
     "diffusion": ("autoencoder", "text"),
     "depth": ("autoencoder", "diffusion", "dpt"),
 }
+# The parts that may be gone on from.
+MAY_START = {"dpt": ("dpt",)}
 # The networks halve their input up to five times.
 SIZE_STEP_PX = 32
 
@@ -45,11 +48,12 @@ class PoolSettings:
     folder: Path
     scenes: int
     first_seed: int
+    teaches_depth: bool = False
 
 
 @dataclass(frozen=True)
 class DataSettings:
-    """The scenes that a part learns from: plain, calm and portraits.
+    """The scenes that a part learns from: plain, calm, portraits, and those that teach depth.
 
     A scene of n objects is drawn n**many_objects times as often.
     """
@@ -58,6 +62,7 @@ class DataSettings:
     scenes: int = number(9216, low=0, high=10**7)
     calm_scenes: int = number(0, low=0, high=10**7)
     portraits: int = number(0, low=0, high=10**7)
+    depth_scenes: int = number(0, low=0, high=10**7)
     first_seed: int = 0
     size_px: int = number(256, low=SIZES_PX[0], high=SIZES_PX[1])
     many_objects: float = number(0.0, low=-10, high=10)
@@ -79,9 +84,12 @@ class DataSettings:
             ("", self.scenes, 0),
             ("-calm", self.calm_scenes, CALM_SEEDS[0]),
             ("-portraits", self.portraits, PORTRAIT_SEEDS[0]),
+            (DEPTH, self.depth_scenes, 0),
         )
         return [
-            PoolSettings(Path(self.folder + ending), scenes, first + self.first_seed)
+            PoolSettings(
+                Path(self.folder + ending), scenes, first + self.first_seed, ending == DEPTH
+            )
             for ending, scenes, first in kinds
             if scenes
         ]
@@ -155,7 +163,8 @@ class Settings:
         if not self.weights.endswith(".safetensors"):
             raise ValueError(f"weights: got {self.weights!r}, expected a name in .safetensors")
         self._check_stages()
-        if sorted(self.start) != sorted(START[self.part]):
+        wanted = sorted(START[self.part])
+        if sorted(set(self.start) - {*MAY_START.get(self.part, ())}) != wanted:
             raise ValueError(f"start: got {sorted(self.start)}, expected {START[self.part]}")
         for name, value in self.loss.items():
             if name not in LOSS[self.part]:

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ldm.checkpoint import save_checkpoint
 from ldm.modules.encoders.modules import FrozenOpenCLIPEmbedder
+from ldm.saving import save_checkpoint
 from shapes.training.columns import COLUMNS, ColumnNames, column_numbers
 from shapes.training.settings import Settings, Stage
 from shapes.training.task import Task

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ldm.diffusers_folder import is_diffusers_folder
 from ldm.known_files import MODELS, ROOT
 from stereo.runtime.models import EMBEDDED, PUBLISHED, Task, embedded_checkpoint
 
@@ -12,7 +13,7 @@ EMBEDDED_NAME = "Shapes, the embedded model"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file of `models/` under the name that visitors see."""
+    """A file or a diffusers folder of `models/` under the name that visitors see."""
 
     name: str
     path: Path
@@ -30,7 +31,7 @@ def list_checkpoints(task: Task, folder: Path = ROOT / MODELS) -> list[Checkpoin
     Files known to belong to another kind of model are left out; what an unknown file is, loading
     it says.
     """
-    files = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.glob("*") if _is_checkpoint(path))
     theirs = _stems_of_others(task)
     others = [path for path in files if path.stem not in {*theirs, *EMBEDDED.values()}]
     rank = {stem: place for place, stem in enumerate(PUBLISHED[task])}
@@ -58,6 +59,10 @@ def pick_checkpoint(task: Task, name: str, folder: Path = ROOT / MODELS) -> Chec
     raise ValueError(
         f"model: got {name!r}, expected one of {', '.join(each.name for each in listed)}"
     )
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return path.is_file() if path.suffix in SUFFIXES else is_diffusers_folder(path)
 
 
 def _stems_of_others(task: Task) -> set[str]:

@@ -11,7 +11,8 @@ import numpy as np
 from stereo.app.catalogue import Checkpoint
 from stereo.app.preview import fit_colours
 from stereo.cli.job import Models
-from stereo.runtime.models import Task, find_depth_checkpoint, load_depth_model, load_model
+from stereo.depth.loading import find_depth_checkpoint, load_depth_model
+from stereo.runtime.models import Task, load_model
 
 if TYPE_CHECKING:
     from dpt.models import DPTDepthModel

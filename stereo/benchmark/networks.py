@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from dpt.models import DPTDepthModel
-from ldm.checkpoint import SCHEDULE, build_model, read_config
+from ldm.checkpoint import build_model, read_config
 from ldm.known_files import ROOT
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.models.diffusion.schedule import SCHEDULE_NAMES
+from stereo.depth.loading import load_depth_model
 from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import Task, load_depth_model, load_model
+from stereo.runtime.models import Task, load_model
 from stereo.runtime.speed import suit_device
 
 CONFIGS: dict[Task, str] = {
@@ -65,7 +67,7 @@ def fill_randomly(module: nn.Module, device: torch.device) -> None:
     """Give a module that was built without memory float32 weights on a device."""
     generator = torch.Generator(device).manual_seed(0)
     state = {
-        name: own.to(device) if name in SCHEDULE else _random(name, own, generator)
+        name: own.to(device) if name in SCHEDULE_NAMES else _random(name, own, generator)
         for name, own in module.state_dict().items()
     }
     module.load_state_dict(state, assign=True)

@@ -13,6 +13,7 @@ from stereo.cli.interrupt import INTERRUPTED, at_work
 from stereo.cli.types import given_path
 
 BAD_INPUT, SOME_FAILED = 2, 1
+CONSOLE = "stereodiffusion"
 LOGGERS = ("stereo", "ldm", "dpt", "shapes")
 STILL_TOO_LARGE = (
     "out of memory: try --offload on a small GPU, --precision fp16 there or bf16 on a CPU, "
@@ -23,15 +24,49 @@ STILL_TOO_LARGE = (
 class OneLineParser(argparse.ArgumentParser):
     """A parser whose errors are one line naming the argument, without the usage text."""
 
-    def __init__(self, description: str | None) -> None:
+    def __init__(self, description: str | None, main_options: Sequence[str] = ()) -> None:
+        """Make a parser; with `main_options`, `--help` shows those, `--help_all` every option."""
         super().__init__(
-            description=description, formatter_class=DefaultsFormatter, allow_abbrev=False
+            prog=" ".join(program()),
+            description=description,
+            formatter_class=DefaultsFormatter,
+            allow_abbrev=False,
+            add_help=not main_options,
         )
         self.register("type", Path, given_path)
+        self.main_options = main_options
+        if main_options:
+            self.add_argument("-h", "--help", action=_MainHelp, help="the main options")
+            self.add_argument("--help_all", action="help", help="every option, and exit")
+
+    def format_main_help(self) -> str:
+        """Return the help of the main options alone, in their order."""
+        known = {action.dest: action for action in self._actions}
+        shown = [known[dest] for dest in (*self.main_options, "help_all") if dest in known]
+        formatter = self._get_formatter()
+        formatter.add_usage("%(prog)s [OPTION ...]", [], [])
+        formatter.add_text(self.description)
+        formatter.start_section("main options")
+        formatter.add_arguments(shown)
+        formatter.end_section()
+        return formatter.format_help()
 
     def error(self, message: str) -> NoReturn:
         """Write one line and exit with code 2."""
         self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see --help)\n")
+
+
+class _MainHelp(argparse.Action):
+    """Prints the help of the main options, and exits."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print and exit."""
+        assert isinstance(parser, OneLineParser)
+        sys.stdout.write(parser.format_main_help())
+        parser.exit()
 
 
 class DefaultsFormatter(argparse.HelpFormatter):
@@ -43,6 +78,12 @@ class DefaultsFormatter(argparse.HelpFormatter):
         if said or silent or action.default == argparse.SUPPRESS:
             return action.help
         return f"{action.help} (default: %(default)s)"
+
+
+def program() -> list[str]:
+    """Return how this program was called: a script's name, or the console command's two words."""
+    name = Path(sys.argv[0]).name
+    return [CONSOLE, *sys.argv[1:2]] if Path(name).stem == CONSOLE else [name]
 
 
 def run(main: Callable[[Sequence[str] | None], int]) -> int:
@@ -106,5 +147,5 @@ class _BarHandler(logging.Handler):
 def _fail(message: str, code: int) -> int:
     if logging.getLogger(LOGGERS[0]).isEnabledFor(logging.DEBUG) and code != INTERRUPTED:
         logging.getLogger(LOGGERS[0]).exception("traceback, as -v asks for")
-    sys.stderr.write(f"{Path(sys.argv[0]).name}: error: {message}\n")
+    sys.stderr.write(f"{' '.join(program())}: error: {message}\n")
     return code

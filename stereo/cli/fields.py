@@ -13,6 +13,7 @@ from stereo.options import PRESETS, StereoOptions, preset
 Options = TypeVar("Options")
 # What the command line calls a field, where it is not the same; the first is the published name.
 FLAGS = {
+    "depthmodel_path": ("--depthmodel_path", "--depth_model"),
     "guidance_scale": ("--scale",),
     "scale_percent": ("--scale_factor",),
     "edge_dilation_percent": ("--edge_dilation",),

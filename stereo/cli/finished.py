@@ -1,8 +1,4 @@
-"""Seeds and fingerprints: what tells one result from another, and which of them are there.
-
-A seed depends on `--seed` and on the picture's name or the prompt's text, on nothing else: alone,
-in a folder, in any order and on any device the same picture gives the same pair.
-"""
+"""Fingerprints: what tells one result from another, and which of them are there."""
 
 import hashlib
 import json
@@ -10,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stereo.formats import FORMATS
 from stereo.formats.metadata import from_text
+from stereo.formats.names import DEFAULT_NAMES
+from stereo.formats.registry import ending
 
 FINGERPRINT_DIGITS = 16
-
-
-def item_seed(seed: int, name: str) -> int:
-    """Return the seed of a picture or prompt, in [0, 2**31): its samples count up from there."""
-    from stereo.noise import derived_seed  # needs torch
-
-    return derived_seed(seed, name) >> 1
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -32,9 +22,9 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 class Finished:
     """What a folder of results holds: complete pairs, by fingerprint and sample."""
 
-    def __init__(self, folder: Path, formats: Sequence[str]) -> None:
+    def __init__(self, folder: Path, formats: Sequence[str], names: str = DEFAULT_NAMES) -> None:
         """Read the sidecars of a folder; one that does not exist holds nothing."""
-        self._endings = [FORMATS[name].ending for name in formats]
+        self._endings = [ending(name, names) for name in formats]
         self._pairs: dict[tuple[str, int], Path] = {}
         for sidecar in sorted(folder.glob("*.json")):
             first = sidecar.with_name(f"{sidecar.stem}{self._endings[0]}")
@@ -54,6 +44,6 @@ class Finished:
         except (OSError, ValueError):
             return []  # another program's file
         key = settings.get("fingerprint"), settings.get("sample", 0)
-        files = [sidecar.with_name(f"{sidecar.stem}{ending}") for ending in self._endings]
+        files = [sidecar.with_name(f"{sidecar.stem}{end}") for end in self._endings]
         is_ours = isinstance(key[0], str) and isinstance(key[1], int)
         return [key] if is_ours and all(path.is_file() for path in files) else []

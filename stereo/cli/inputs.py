@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stereo.camera import focal_widths
 from stereo.cli.command import one_line
-from stereo.images import list_images, matches, read_image
+from stereo.images import list_images, matches, open_image, to_rgb
 
 EMBEDDED = Path("embedded")
 MAX_TEXT_BYTES = 16 * 2**20
@@ -21,11 +22,12 @@ class Item:
     """One input of a run: a prompt, or a picture.
 
     Attributes:
-        name: the prompt's text or the picture's file name, on which its seeds depend.
+        name: the prompt's text or the picture's file name.
         path: of the picture.
         image: the picture, (H, W, 3) uint8.
         map_path: of the user's map, where there is one.
         disparity: read from it, (H, W) float32.
+        focal_widths: focal length by the picture's EXIF, in its widths.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Item:
     image: np.ndarray | None = None
     map_path: Path | None = None
     disparity: np.ndarray | None = None
+    focal_widths: float | None = None
 
     @property
     def size_px(self) -> tuple[int, int] | None:
@@ -67,9 +70,11 @@ def read_picture(path: Path, args: Namespace, argument: str) -> Item:
         OSError: when either cannot be read.
     """
     with _naming(argument):
-        image = read_image(path, max_megapixels=args.max_megapixels)
+        opened = open_image(path, max_megapixels=args.max_megapixels)
+        image = to_rgb(opened, name=f"image {path}")
     disparity = _read_map(args, (image.shape[1], image.shape[0]), path)
-    return Item(path.name, path, image, _find_map(args, path), disparity)
+    own_map = _find_map(args, path)
+    return Item(path.name, path, image, own_map, disparity, focal_widths(opened))
 
 
 @contextmanager

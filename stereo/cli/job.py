@@ -10,6 +10,8 @@ from stereo import pipelines
 from stereo.comfort.finish import with_comfort
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.strength import with_strength
+from stereo.depth.baseline import BaselineOptions, RealBaseline
+from stereo.depth.disparity import DepthModel, network_record
 from stereo.method.run import OnStep
 from stereo.options import NullTextOptions, SamplingOptions, StereoOptions
 from stereo.pair import StereoPair
@@ -18,7 +20,6 @@ from stereo.runtime.guidance import with_guidance
 from stereo.runtime.models import Task
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
 
@@ -38,6 +39,8 @@ class StereoJob:
         sampling: of Stable Diffusion.
         null_text: of a photo's inversion.
         comfort: what sets the strength, and how the pair is looked at.
+        baseline: of real cameras, for a depth model that gives metres.
+        focal_widths: focal length of the pictures by their EXIF, in their widths.
     """
 
     task: Task
@@ -50,6 +53,8 @@ class StereoJob:
     sampling: SamplingOptions = field(default_factory=SamplingOptions)
     null_text: NullTextOptions = field(default_factory=NullTextOptions)
     comfort: ComfortOptions = field(default_factory=ComfortOptions)
+    baseline: BaselineOptions = field(default_factory=BaselineOptions)
+    focal_widths: float | None = None
 
     def __post_init__(self) -> None:
         self.comfort.check_with(self.options)
@@ -65,7 +70,7 @@ class Models:
     """
 
     diffusion: "LatentDiffusion"
-    depth: "DPTDepthModel | None" = None
+    depth: DepthModel | None = None
 
 
 def run(job: StereoJob, models: Models, on_step: OnStep | None = None) -> list[StereoPair]:
@@ -74,11 +79,26 @@ def run(job: StereoJob, models: Models, on_step: OnStep | None = None) -> list[S
     Raises:
         ValueError: for inputs or options that cannot be used, naming the argument.
     """
+    if job.baseline.baseline_cm is not None:
+        job = replace(job, options=replace(job.options, metric_disparity=True))
+        models = replace(models, depth=RealBaseline(models.depth, job.baseline, job.focal_widths))
     sampling = with_guidance(job.sampling, models.diffusion, job.task)
     width_px, cells = _width(job, models)
     options = with_strength(job.options, job.comfort, width_px=width_px, cells=cells)
     pairs = _call(replace(job, options=options, sampling=sampling), models, on_step)
+    pairs = [_with_origin(pair, k, job, models) for k, pair in enumerate(pairs)]
     return [with_comfort(pair, job.comfort) for pair in pairs]
+
+
+def _with_origin(pair: StereoPair, k: int, job: StereoJob, models: Models) -> StereoPair:
+    """Let the settings of the k-th pair name the depth network that looked at its picture."""
+    place = k if job.task == "image" else 0
+    if job.disparities and job.disparities[place] is not None:
+        return pair
+    settings = {**pair.settings, **network_record(models.depth)}
+    if isinstance(models.depth, RealBaseline):
+        settings |= models.depth.assumed[min(k, len(models.depth.assumed) - 1)]
+    return replace(pair, settings=settings)
 
 
 def _width(job: StereoJob, models: Models) -> tuple[int, int]:

@@ -5,103 +5,55 @@ Nothing here imports torch, so that `--help` and a mistyped option are answered 
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from stereo.cli.command import OneLineParser
 from stereo.cli.fields import add_fields, options_of, typed
-from stereo.comfort.options import ComfortOptions, Rule
+from stereo.cli.groups import BatchOptions, MapOptions, ModelOptions
+from stereo.cli.types import whole_number
+from stereo.comfort.options import ComfortOptions, Rule, Viewing
+from stereo.depth.baseline import BaselineOptions
+from stereo.formats.names import DEFAULT_NAMES, NAMES
 from stereo.formats.registry import DEFAULT_FORMATS, FORMATS
-from stereo.images import MAX_MEGAPIXELS
-from stereo.options import PRESETS, MapKind, NullTextOptions, SamplingOptions, StereoOptions, option
+from stereo.formats.wiggle import WIGGLE_PX
+from stereo.options import (
+    DEFAULT_PRESET,
+    PRESETS,
+    NullTextOptions,
+    SamplingOptions,
+    StereoOptions,
+    Task,
+)
 from stereo.runtime.guidance import EMBEDDED_GUIDANCE, PUBLISHED_GUIDANCE
 
 # As published: full and autocast.
 PRECISIONS = {"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "full": "fp32", "autocast": "fp16"}
-BEST_ALONE = ("metric_disparity", "guided_start", "weighed_holes", "edge_dilation_percent")
-STRENGTHS = ("scale_percent", "max_disparity_px", "comfort")
+BEST_ALONE = (
+    "baseline_cm",
+    "metric_disparity",
+    "guided_start",
+    "weighed_holes",
+    "edge_dilation_percent",
+    "refined_edges",
+)
+USUAL_DISPLAY = astuple(Viewing())
+STRENGTHS = ("scale_percent", "max_disparity_px", "comfort", "baseline_cm")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
 # Options of the method that the command line has; the others are for ablations.
 METHOD = ("direction", "scale_percent", "shift_both", "deblur", "convergence")
-METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent")
+METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent", "refined_edges")
+# What `--help` shows; `--help_all` has the rest.
+MAIN = ("img_path", "init_img", "prompt", "preset", "scale_percent", "comfort", "disparity")
+MAIN += ("samples", "steps", "seed", "format", "outdir")
+OUTDIRS = {"text": "txt2stereoimg", "depth": "depth2stereoimg", "image": "img2stereo"}
+PUBLISHED_SEEDS = {"text": 24, "depth": 42, "image": 42}
 
 
-@dataclass(frozen=True)
-class ModelOptions:
-    """Where the networks come from, and how they run."""
-
-    ckpt: Path | None = option(
-        None,
-        "Stable Diffusion checkpoint, .ckpt or .safetensors (default: the published file if it "
-        "lies in models/, else the embedded model)",
-    )
-    config: Path | None = option(None, "its YAML config (default: recognised from the file)")
-    parameterization: Literal["eps", "v"] | None = option(
-        None, "what the network predicts (default: recognised from the file)"
-    )
-    depthmodel_path: Path | None = option(
-        None,
-        "DPT checkpoint (default: the depth model inside a depth-conditioned --ckpt, else the "
-        "published file if it lies in midas_models/, else the embedded model)",
-    )
-    precision: Literal["fp32", "fp16", "bf16", "full", "autocast"] | None = option(
-        None, "of the denoiser; full = fp32, autocast = fp16 (default: fp16 on CUDA, else fp32)"
-    )
-    device: str | None = option(None, "cpu, cuda, cuda:1 ... (default: CUDA where there is one)")
-    compile: bool = option(False, "on a GPU, compile the denoiser first: slow start, fast steps")
-    offload: bool = option(False, "networks are on the GPU only while they are used")
-
-
-@dataclass(frozen=True)
-class MapOptions:
-    """The user's own disparity."""
-
-    disparity: Path | None = option(
-        None,
-        "your own map of the left view: a picture, .npy, .npz, .pfm or .exr; for a folder of "
-        "pictures a folder of maps with their names; embedded takes the depth inside HEIC photos",
-    )
-    map: MapKind | None = option(
-        None,
-        "what that map stores: relative disparity, its opposite, depth, or disparity in pixels of "
-        "the picture, which is taken as it is (preset best) (default: near-bright)",
-    )
-    depth: bool = option(False, "short for --map depth")
-    metric_disparity: bool | None = option(None, "short for --map disparity_px")
-    max_megapixels: float = option(MAX_MEGAPIXELS, "largest picture or map that is read")
-
-
-@dataclass(frozen=True)
-class BatchOptions:
-    """How many inputs are worked on, and how many pairs are made of each."""
-
-    n_iter: int = option(1, "number of batches, each with new seeds", low=1)
-    fixed_code: bool = option(False, "keep the same seeds in every batch")
-    n_rows: int = option(
-        0, "also save all pairs of the run as one grid of N rows (default: no grid)"
-    )
-    photos_at_once: int = option(
-        1,
-        "photos of one size that are denoised together, which fills a GPU; needs direct inversion "
-        "(best)",
-        low=1,
-    )
-    skip_existing: bool = option(
-        False, "leave out what --outdir holds complete, made with the same settings and inputs"
-    )
-    devices: int = option(
-        1,
-        "processes, each with a GPU of its own, or all on the CPU, that share the inputs",
-        low=1,
-    )
-
-
-def make_parser(
-    description: str | None, task: str, *, outdir: str, seed: int = 42
-) -> OneLineParser:
+def make_parser(description: str, task: Task) -> OneLineParser:
     """Return a parser with all options of a workflow but those of its picture."""
-    parser = OneLineParser(description)
+    parser = OneLineParser(description, MAIN)
     is_photo = task == "image"
     parser.add_argument(
         "--prompt",
@@ -117,16 +69,17 @@ def make_parser(
         help="one prompt a line, instead of --prompt: a text file, a folder of them or a pattern",
     )
     add_fields(parser.add_argument_group("models"), ModelOptions)
-    _add_sampling(parser, task, seed)
+    _add_sampling(parser, task)
     group = parser.add_argument_group("stereo")
     about = "as the published code, as the paper, or the best that this program can do"
-    group.add_argument("--preset", choices=tuple(PRESETS), default="paper", help=about)
+    group.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=about)
     add_fields(group, StereoOptions, *METHOD)
     add_fields(group, MapOptions)
     _add_comfort(parser)
     group = parser.add_argument_group("output")
+    outdir = Path("outputs", f"{OUTDIRS[task]}-samples")
     group.add_argument(
-        "--outdir", type=Path, default=Path(outdir), metavar="FOLDER", help="for the results"
+        "--outdir", type=Path, default=outdir, metavar="FOLDER", help="for the results"
     )
     group.add_argument(
         "--format",
@@ -136,13 +89,25 @@ def make_parser(
         help=f"repeatable; one of {', '.join(FORMATS)} (default: {' '.join(DEFAULT_FORMATS)})",
     )
     group.add_argument(
+        "--names",
+        choices=NAMES,
+        default=DEFAULT_NAMES,
+        help="how files are called, for players that go by it; stereo/formats/names.py has them",
+    )
+    group.add_argument(
+        "--wiggle_px",
+        type=whole_number,
+        metavar="PX",
+        help=f"longest side of gif and webp, at most (default: {WIGGLE_PX})",
+    )
+    group.add_argument(
         "--viewer", action="store_true", help="and a page to look at each pair, --format viewer"
     )
     group.add_argument("-v", "--verbose", action="store_true", help="more messages, tracebacks")
     return parser
 
 
-def _add_sampling(parser: ArgumentParser, task: str, seed: int) -> None:
+def _add_sampling(parser: ArgumentParser, task: Task) -> None:
     group = parser.add_argument_group("sampling")
     names = ["steps", "eta", "height_px", "width_px"]
     batch = ["n_iter", "fixed_code", "n_rows", "skip_existing", "devices"]
@@ -161,7 +126,7 @@ def _add_sampling(parser: ArgumentParser, task: str, seed: int) -> None:
     add_fields(
         group, SamplingOptions, "guidance_scale", help=f"guidance scale (default: {guidance})"
     )
-    add_fields(group, SamplingOptions, "seed", default=seed)
+    add_fields(group, SamplingOptions, "seed", default=PUBLISHED_SEEDS[task])
     add_fields(group, BatchOptions, *batch)
 
 
@@ -173,6 +138,7 @@ def _add_comfort(parser: ArgumentParser) -> None:
     )
     names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "mask_window")
     add_fields(group, ComfortOptions, *names)
+    add_fields(group, BaselineOptions)
     group.add_argument(
         "--eye",
         choices=("right", "left", "both"),
@@ -211,6 +177,8 @@ def stereo_options(args: Namespace) -> StereoOptions:
         "eye": "left" if args.eye == "left" else None,
         "shift_both": args.shift_both if both is None else both,
     }
+    if args.baseline_cm is not None and args.convergence is None:
+        changes["convergence"] = 0.0  # real cameras place the screen themselves
     options = options_of(StereoOptions, args, **changes)
     for name in BEST_ALONE:
         if getattr(args, name) is not None and not options.fusion:
@@ -224,13 +192,35 @@ def stereo_options(args: Namespace) -> StereoOptions:
 def comfort_options(args: Namespace) -> ComfortOptions:
     """Return what sets the strength, and how pairs are looked at.
 
+    The strength of `best` is comfortable on the usual display; for another one it is found anew.
+
     Raises:
         ValueError: for options out of range, or that contradict each other.
     """
     given = [typed(name) for name in STRENGTHS if getattr(args, name) not in (None, "none")]
     if len(given) > 1:
         raise ValueError(f"{given[1]}: not together with --{given[0]}, each sets the strength")
-    return options_of(ComfortOptions, args)
+    comfort = options_of(ComfortOptions, args)
+    is_usual = (comfort.display_width_cm, comfort.viewing_distance_cm) == USUAL_DISPLAY
+    if args.preset == "best" and not (given or is_usual or args.metric_disparity):
+        return replace(comfort, comfort="degree")
+    return comfort
+
+
+def baseline_options(args: Namespace, options: StereoOptions) -> BaselineOptions:
+    """Return the real cameras that are asked for.
+
+    Raises:
+        ValueError: for options out of range, or that contradict each other.
+    """
+    baseline = options_of(BaselineOptions, args)
+    if baseline.baseline_cm is not None and args.depth_views > 1:
+        raise ValueError(f"depth_views: got {args.depth_views}, expected 1 with --baseline_cm")
+    if baseline.baseline_cm is not None and args.disparity is not None:
+        raise ValueError("baseline_cm: not together with --disparity, which sets the strength")
+    if baseline.convergence_m is not None and options.convergence != 0:
+        raise ValueError("convergence_m: not together with --convergence, each places the screen")
+    return baseline
 
 
 def check_batch(batch: BatchOptions, options: StereoOptions, pairs: int) -> None:

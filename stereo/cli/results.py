@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stereo.cli.command import CONSOLE, program
 from stereo.cli.types import check_writable
 from stereo.comfort.report import comfort_line
 from stereo.formats import save_grid, save_pair
@@ -39,19 +40,20 @@ class Results:
         check_writable(args.outdir, "outdir")
         remove_half_sets(args.outdir)
         self._outdir: Path = args.outdir
-        self._formats = args.format
+        self._formats, self._names = args.format, args.names
         self._rows: int = getattr(args, "n_rows", 0)
         words = sys.argv[1:] if arguments is None else arguments
+        called = program() if program()[0] == CONSOLE else ["python", *program()]
         given = {
             "parameterization": args.parameterization,
             "map_kind": args.map,
             "config": args.config and _relative(args.config),
-            "command": shlex.join(["python", Path(sys.argv[0]).name, *words]),
+            "wiggle_px": args.wiggle_px,
+            "command": shlex.join([*called, *words]),
         }
         self._settings = {name: value for name, value in given.items() if value}
         texts = {"prompt": max(prompts, key=len), **self._settings, "others": " " * OTHERS_BYTES}
         check_settings(self._formats, texts)
-        self._seed: int = args.seed
         self._saved: list[StereoPair] = []
 
     def save(
@@ -63,22 +65,25 @@ class Results:
         fingerprint: str,
         files: dict[str, Path | None],
     ) -> None:
-        """Write pairs; says the first path of each on stdout, and how comfortable it is.
+        """Write pairs; tells the first path of each on stdout, how comfortable it is on stderr.
 
         Their settings also get the `files` that they were made of, how the model ran, the command,
         and the fingerprint by which a later run knows them.
         """
         added = {key: _relative(path) for key, path in files.items() if path is not None}
-        added |= {"fingerprint": fingerprint, "seed_given": self._seed}
+        added |= {"fingerprint": fingerprint}
         added |= {"device": str(model.device), "dtype": str(model.dtype).removeprefix("torch.")}
         added |= self._settings
         for pair in pairs:
             pair = replace(pair, settings={**pair.settings, **added})
-            paths = save_pair(pair, self._outdir, prefix=prefix, formats=self._formats)
+            paths = save_pair(
+                pair, self._outdir, prefix=prefix, formats=self._formats, names=self._names
+            )
             report = pair.settings.get("comfort_report")
-            comfort = f"{comfort_line(report)}\n" if report else ""
-            sys.stdout.write(f"{paths[0]}\n{comfort}")
+            sys.stdout.write(f"{paths[0]}\n")
             sys.stdout.flush()
+            if report:
+                log.info("%s", comfort_line(report))
             log.debug("beside it: %s", " ".join(path.name for path in paths[1:]))
             if self._rows:
                 self._saved.append(pair)

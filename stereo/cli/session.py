@@ -1,5 +1,6 @@
 """One run of a script: check the options, load the models, make and save what is not there."""
 
+import logging
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ldm.files import file_digest
-from stereo.cli import inputs, options
+from stereo.cli import groups, inputs, options
 from stereo.cli.batch import work_on_each
+from stereo.cli.embedded import input_note
 from stereo.cli.fields import options_of
-from stereo.cli.finished import Finished, fingerprint, item_seed
+from stereo.cli.finished import Finished, fingerprint
 from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
+
+SEEDS = 2**32
+SHAPES_ONLY = (
+    "the embedded depth network knows procedural scenes only; for photographs: python -m "
+    "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,8 +60,10 @@ class Session:
             OSError: for files and folders that cannot be used.
         """
         self._task, self._args = task, args
-        self._batch = options_of(options.BatchOptions, args)
+        self._batch = options_of(groups.BatchOptions, args)
         self._stereo, self._comfort = options.stereo_options(args), options.comfort_options(args)
+        options_of(groups.ModelOptions, args)  # for its checks
+        self._baseline = options.baseline_options(args, self._stereo)
         self._sampling = options_of(SamplingOptions, args)
         self._prompts = inputs.read_prompts(args)
         self._names: Sequence[Path | str] = self._prompts
@@ -67,32 +79,49 @@ class Session:
         options.check_batch(self._batch, self._stereo, calls * self._sampling.samples)
         inputs.check_config(args.config)
         self._results = Results(args, arguments, self._prompts)
-        self._finished = Finished(args.outdir, args.format) if args.skip_existing else None
+        self._finished = (
+            Finished(args.outdir, args.format, args.names) if args.skip_existing else None
+        )
         self._load()
 
     def _load(self) -> None:
-        from ldm.checkpoint import checkpoint_digest
+        from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
+        from stereo.depth.loading import (
+            EMBEDDED,
+            check_metric,
+            depth_digest,
+            find_depth_checkpoint,
+            load_depth_model,
+        )
+        from stereo.depth.views import AveragedViews
         from stereo.runtime import models
         from stereo.runtime.guidance import with_guidance
         from stereo.runtime.speed import prepare
 
         args, task, depth_file = self._args, self._task, None
-        ckpt = models.find_checkpoint(task, args.ckpt)
+        ckpt, vae = models.find_checkpoint(task, args.ckpt), models.find_vae(args.vae)
         if args.depthmodel_path or task != "depth":
-            depth_file = models.find_depth_checkpoint(args.depthmodel_path)
-        self._files = {"depth_model": depth_file, "ckpt": ckpt}
+            depth_file = find_depth_checkpoint(args.depthmodel_path)
+        check_metric(self._baseline, depth_file)
+        if task == "image" and depth_file == EMBEDDED and args.disparity is None:
+            log.warning("%s", SHAPES_ONLY)
+        self._files = {"depth_model": depth_file, "ckpt": ckpt, "vae": vae}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(
             task,
             ckpt=ckpt,
+            vae=vae,
             config=args.config,
             parameterization=args.parameterization,
             precision=options.PRECISIONS.get(args.precision),
             device=self._team.device,
         )
-        depth_model = depth_file and models.load_depth_model(depth_file, device=self._team.device)
-        self._models = Models(model, depth_model)
+        depth_model = depth_file and load_depth_model(depth_file, device=self._team.device)
+        seen_by = depth_model
+        if args.depth_views > 1:
+            seen_by = AveragedViews(depth_model or model.depth_model.model, args.depth_views)
+        self._models = Models(model, seen_by)
         scaled = not self._stereo.published_bookkeeping
         self._job = StereoJob(
             task,
@@ -101,16 +130,18 @@ class Session:
             sampling=with_guidance(self._sampling, model, task),
             null_text=options_of(NullTextOptions, args, scale_with_steps=scaled),
             comfort=self._comfort,
+            baseline=self._baseline,
         )
-        read = (path for path in (ckpt, args.config, depth_file) if path)
+        read = [checkpoint_digest(path) for path in (ckpt, vae, args.config) if path]
         self._made_by = [
-            [checkpoint_digest(path) for path in read],
-            [args.precision, args.parameterization, args.map],
+            [*read, *([depth_digest(depth_file)] if depth_file else [])],
+            [args.precision, args.parameterization, args.map, args.depth_views],
         ]
         most = max(self._sampling.samples, self._batch.photos_at_once)
         largest = replace(self._job.sampling, samples=most)
         how = {"compiled": args.compile, "offloaded": args.offload}
         prepare(model, depth_model, largest, task=task, **how)
+        self._noted = False
 
     def work(self) -> int:
         """Make and save the pairs of every input; returns the exit code."""
@@ -138,19 +169,15 @@ class Session:
         return len(begun)
 
     def _unfinished(self, item: Item, prompt: str) -> Iterator[Work]:
-        """Yield the batches of an input that are not finished, with seeds of its own.
-
-        As published, the preset `original` uses the same seed for all.
-        """
-        first = self._sampling.seed
-        if not self._stereo.published_bookkeeping:
-            first = item_seed(first, item.name)
+        """Yield the batches of an input that are not finished; all inputs have the same seeds."""
         contents = [path and file_digest(path) for path in (item.path, item.map_path)]
         for batch in range(self._batch.n_iter):
             offset = 0 if self._batch.fixed_code else batch * self._sampling.samples
-            sampling = replace(self._job.sampling, seed=first + offset)
+            sampling = replace(self._job.sampling, seed=(self._sampling.seed + offset) % SEEDS)
             job = replace(self._job, prompt=prompt, sampling=sampling)
-            mark = fingerprint({"job": asdict(job), "files": [*contents, *self._made_by]})
+            mark = fingerprint(
+                {"name": item.name, "job": asdict(job), "files": [*contents, *self._made_by]}
+            )
             there = self._finished.find(mark, sampling.samples) if self._finished else []
             sys.stdout.write("".join(f"{path}\n" for path in there))
             if not there:
@@ -166,8 +193,13 @@ class Session:
             works[0].job,
             pictures=[item.image for item in items if item.path],
             disparities=[item.disparity for item in items],
+            focal_widths=items[0].focal_widths,
             seeds=[work.job.sampling.seed for work in works if is_photo],
         )
+        note = input_note(self._models.diffusion, job, self._prompts)
+        if note and not self._noted and self._team.leads:
+            log.info("%s", note)
+            self._noted = True  # once is enough for a folder
         memory = explain_out_of_memory(
             self._models.diffusion,
             replace(job.sampling, samples=len(works)) if is_photo else job.sampling,
@@ -193,14 +225,14 @@ class Session:
 
 
 def _of_one_size(works: Iterable[Work], *, at_once: int) -> Iterator[list[Work]]:
-    """Yield groups of at most `at_once` works whose pictures have one size."""
+    """Yield groups of at most `at_once` works whose pictures have one size and focal length."""
     if at_once == 1:
         yield from ([work] for work in works)
         return
 
-    def size_px(work: Work) -> tuple[int, int]:
-        return work.item.size_px
+    def camera(work: Work) -> tuple[int, int, float]:
+        return (*work.item.size_px, work.item.focal_widths or 0)
 
-    for _, group in groupby(sorted(works, key=size_px), key=size_px):
+    for _, group in groupby(sorted(works, key=camera), key=camera):
         same = list(group)
         yield from (same[k : k + at_once] for k in range(0, len(same), at_once))

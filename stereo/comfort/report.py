@@ -44,11 +44,28 @@ def comfort_report(
 
 def comfort_line(report: dict[str, Any]) -> str:
     """Return a comfort report as one line for people."""
-    return (
-        f"comfort: crossed {report['crossed_percent']:.1f} % = {report['crossed_degrees']:.2f} deg"
-        f", uncrossed {report['uncrossed_percent']:.1f} % = {report['uncrossed_degrees']:.2f} deg"
-        f", window violations {report['window_violation_percent']:.2f} %; "
-        f"{report['display_width_cm']:g} cm wide at {report['viewing_distance_cm']:g} cm: "
-        f"{'inside' if report['inside'] else 'beyond'} the limits of '{report['rule']}', "
-        f"{report['crossed_limit_percent']:.1f} and {report['uncrossed_limit_percent']:.1f} %"
+    crossed_cm, uncrossed_cm = (
+        report[f"{side}_percent"] / 100 * report["display_width_cm"]
+        for side in ("crossed", "uncrossed")
     )
+    words = [
+        *([f"nearest point {_depth_words(crossed_cm, report)} in front of"] if crossed_cm else []),
+        *([f"farthest {_depth_words(-uncrossed_cm, report)} behind"] if uncrossed_cm else []),
+    ]
+    place = " and ".join(words) or "everything in the plane of"
+    verdict = "comfortable" if report["inside"] else "uncomfortable"
+    advice = "" if report["inside"] else "; less: --comfort"
+    cut = report["window_violation_percent"]
+    window = f"; the frame cuts near objects ({cut:.2f} %): --mask_window" if cut >= 0.01 else ""
+    width_cm, distance_cm = report["display_width_cm"], report["viewing_distance_cm"]
+    return (
+        f"{place} a {width_cm:g} cm screen seen from {distance_cm:g} cm: {verdict}{advice}{window}"
+    )
+
+
+def _depth_words(disparity_cm: float, report: dict[str, Any]) -> str:
+    """Return how far from the screen a disparity on it is seen, by similar triangles."""
+    apart = report["eyes_apart_cm"] + disparity_cm
+    if apart <= 0:
+        return "infinitely far"
+    return f"{abs(disparity_cm) * report['viewing_distance_cm'] / apart:.1f} cm"

@@ -1,50 +1,54 @@
-"""Disparity (near = large): predicted by a DPT network, checked, normalised."""
+"""Disparity (near = large): predicted by a depth network, checked, normalised."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
-from stereo.images import Fit, read_image, to_rgb
+from stereo.depth.kinds import KINDS
+from stereo.images import Fit, ImageLike, to_rgb
 from stereo.options import StereoOptions, Task
 
+PictureToDisparity = Callable[[np.ndarray], np.ndarray]
+DepthModel = DPTDepthModel | PictureToDisparity
 Preprocessing = Literal["dpt", "published", "published-photo"]
 ASPECT_TOLERANCE = 0.01
 
 
 @torch.no_grad()
 def predict_disparity(
-    depth_model: DPTDepthModel,
-    image: np.ndarray | Image.Image | str | Path,
+    depth_model: DepthModel,
+    image: ImageLike,
     *,
     preprocessing: str = "dpt",
     at_network_size: bool = False,
 ) -> np.ndarray:
-    """Predict relative disparity (H, W) float32, in the network's units, of an image.
+    """Predict disparity (H, W) float32, in the network's units, of an image.
 
-    It may be (H, W, 3) uint8 RGB, or a picture of any mode, or such a file: grey, with
-    transparency, of 16 bits, turned by EXIF.
+    The network is a DPT, or anything that is called with (H, W, 3) uint8 and returns disparity
+    (h, w), near = large, which is resized to the image. The image may be (H, W, 3) uint8 RGB, or
+    a picture of any mode, or such a file: grey, with transparency, of 16 bits, turned by EXIF.
 
     `preprocessing` "dpt" resizes and normalises as the network was trained; "published" feeds
     [0, 1] at the image's own size, as StereoDiffusion's text-to-stereo flow does;
     "published-photo" divides that by 255 once more, as its photo flow does.
 
     With `at_network_size` the map is what the network gives, for one who resizes it himself.
+
+    Raises:
+        ValueError: when the image cannot be used, or when what came is no map.
     """
     _check_preprocessing(preprocessing)
-    if isinstance(image, str | Path):
-        image = read_image(image)
-    elif isinstance(image, Image.Image):
-        image = to_rgb(image)
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-        raise ValueError(f"image is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
+    image = to_rgb(image)
+    if not is_dpt(depth_model):
+        found = _called(depth_model, image)
+        size = found.shape[-2:] if at_network_size else image.shape[:2]
+        return _resized(found, size)[0, 0].numpy()
     if preprocessing == "dpt":
         x = network_input(image, net_size_px=depth_model.net_size_px)
     else:
@@ -56,7 +60,7 @@ def predict_disparity(
 
 @torch.no_grad()
 def disparity_of_tensor(
-    depth_model: DPTDepthModel, images: Tensor, *, preprocessing: str = "dpt"
+    depth_model: DepthModel, images: Tensor, *, preprocessing: str = "dpt"
 ) -> Tensor:
     """Predict relative disparity (B, H, W) float32 of images (B, 3, H, W) in about [-1, 1].
 
@@ -65,6 +69,10 @@ def disparity_of_tensor(
     _check_preprocessing(preprocessing)
     height, width = images.shape[-2:]
     x = images.float().clamp(-1, 1)
+    if not is_dpt(depth_model):
+        pictures = ((x + 1) * 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        maps = [_resized(_called(depth_model, one), (height, width)) for one in pictures]
+        return torch.cat(maps)[:, 0].to(images.device)
     if preprocessing != "dpt":
         x = _published_input((x + 1) / 2, preprocessing)
         return _run(depth_model, x, size=(height, width))
@@ -87,17 +95,47 @@ def _published_input(unit: Tensor, preprocessing: str) -> Tensor:
     return unit / 255 if preprocessing == "published-photo" else unit
 
 
+def is_dpt(depth_model: DepthModel) -> bool:
+    """Tell a DPT network, which is fed tensors, from what is called with a picture."""
+    return hasattr(depth_model, "net_size_px")
+
+
+def network_record(depth_model: DepthModel | None) -> dict[str, str]:
+    """Return a depth network's name, and what it gives, for the settings of what it made.
+
+    None stands for the DPT inside a depth-conditioned checkpoint.
+    """
+    if depth_model is None or is_dpt(depth_model):
+        return {"depth_network": "dpt", "depth_kind": KINDS["dpt"]}
+    name = getattr(depth_model, "name", None) or type(depth_model).__name__
+    return {"depth_network": name, "depth_kind": getattr(depth_model, "kind", "disparity")}
+
+
+def _called(depth_model: PictureToDisparity, image: np.ndarray) -> Tensor:
+    """Return what a network gives for a picture as (1, 1, h, w) float32 on the CPU."""
+    found = np.asarray(depth_model(image))
+    if found.ndim != 2 or found.dtype.kind not in "fiu":
+        raise ValueError(
+            f"depth_model: gave {found.dtype} of shape {found.shape}, expected numbers (H, W)"
+        )
+    check_disparity(found, name="depth_model: its map", may_be_flat=True)
+    return torch.from_numpy(found.astype(np.float32))[None, None]
+
+
 def _run(depth_model: DPTDepthModel, x: Tensor, *, size: tuple[int, int]) -> Tensor:
     """Run the network on its own device and precision; returns (B, *size) float32."""
     weight = next(depth_model.parameters())
-    disparity = depth_model(x.to(weight.device, weight.dtype)).float()[:, None]
-    if disparity.shape[-2:] != size:
-        shrinks = size[0] < disparity.shape[-2] or size[1] < disparity.shape[-1]
-        low, high = disparity.amin((1, 2, 3), True), disparity.amax((1, 2, 3), True)
-        disparity = F.interpolate(
-            disparity, size, mode="bicubic", align_corners=False, antialias=shrinks
-        ).clamp(low, high)  # cubic overshoot would invent planes nearer than the nearest
-    return disparity[:, 0]
+    return _resized(depth_model(x.to(weight.device, weight.dtype)).float()[:, None], size)[:, 0]
+
+
+def _resized(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize disparity (B, 1, h, w) to (B, 1, *size), bicubic."""
+    if disparity.shape[-2:] == size:
+        return disparity
+    shrinks = size[0] < disparity.shape[-2] or size[1] < disparity.shape[-1]
+    low, high = disparity.amin((1, 2, 3), True), disparity.amax((1, 2, 3), True)
+    resized = F.interpolate(disparity, size, mode="bicubic", align_corners=False, antialias=shrinks)
+    return resized.clamp(low, high)  # cubic overshoot would invent planes nearer than the nearest
 
 
 def check_disparity(
@@ -188,7 +226,7 @@ def fit_map(
 
 
 def photo_disparity(
-    depth_model: DPTDepthModel,
+    depth_model: DepthModel,
     image: np.ndarray,
     frame: Fit,
     given: np.ndarray | None,

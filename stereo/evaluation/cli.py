@@ -13,6 +13,7 @@ from stereo.cli.types import given_path, process_count, size_px, whole_number
 if TYPE_CHECKING:
     from stereo.evaluation.settings import EvaluationSettings
 
+ABOUT = "Evaluate methods on stereo data sets: infer right views, score them, report tables."
 VERBS = ("infer", "score", "report", "all")
 NUMBER = {"type": whole_number, "metavar": "N"}
 PX = {"type": whole_number, "metavar": "PX"}
@@ -29,7 +30,8 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "--crop": ("protocol.crop", "auto: KITTI only", {"choices": ("auto", "square", "none")}),
     "--disparity": ("disparity", "truth, SGBM, monocular, or that at a searched scale", SOURCES),
     "--ckpt": ("generation.ckpt", "Stable Diffusion", FILE),
-    "--depthmodel_path": ("generation.depthmodel_path", "DPT", FILE),
+    "--vae": ("generation.vae", "autoencoder instead of the checkpoint's", FILE),
+    "--depthmodel_path": ("generation.depthmodel_path", "depth network", FILE),
     "--steps": ("generation.steps", "DDIM steps", NUMBER),
     "--scale": ("generation.guidance_scale", "guidance", {"type": float, "metavar": "X"}),
     "--seed": ("generation.seed", "of all noise", {"type": int, "metavar": "N"}),
@@ -40,9 +42,9 @@ SETTINGS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = OneLineParser(description)
+    parser = OneLineParser(ABOUT)
     add = parser.add_argument
     add("verb", nargs="?", default="all", choices=VERBS, help="views, their scores, tables; or all")
     add("--out", **FILE, required=True, help="folder of the run")
@@ -55,6 +57,14 @@ def parse(description: str | None, arguments: Sequence[str] | None) -> argparse.
         help="folder or file of LPIPS backbones, torchvision's squeezenet1_1, alexnet, vgg16 "
         "(default: looked for in models/ and torch's cache; skipped when absent)",
         **FILE,
+    )
+    add(
+        "--pair_metric",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="repeatable: met3r=FOLDER of its code, isqoe=FILE.py that calls its code "
+        "(stereo/evaluation/pair_metrics.py)",
     )
     add("--into", **FILE, help="put the tables between the run's markers in this Markdown file")
     add("--no_sheets", action="store_true", help="leave contact sheets out")
@@ -83,9 +93,9 @@ def _checked(parser: argparse.ArgumentParser, args: argparse.Namespace) -> argpa
     return args
 
 
-def main(description: str | None, arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the verbs; 1 when a scene failed."""
-    args = parse(description, arguments)
+    args = parse(arguments)
     start_logging(args.verbose)
     from stereo.evaluation.run import run
 

@@ -10,6 +10,7 @@ import numpy as np
 from stereo.depth.map_files import read_stored
 from stereo.depth.maps import fill_rows
 from stereo.evaluation.commit import git_commit
+from stereo.evaluation.datasets.photos import PHOTOS, unpaired
 from stereo.evaluation.datasets.scene import Scene, SceneSource
 from stereo.evaluation.failures import FAILURES, forget, record
 from stereo.evaluation.files import RunFolder, read_mask, write_image, write_map
@@ -65,6 +66,8 @@ def prepare(
     scene = fit_scene(source.load(), settings.protocol)
     if sidecar.is_file() and stored == (scene.right is not None, scene.disparity is not None):
         return
+    if settings.data.kind == PHOTOS:
+        scene = unpaired(scene, models.monocular)
     sidecar.unlink(missing_ok=True)  # until all of the new files are there
     disparity = disparity_for(scene, settings.disparity, models.monocular)
     # The truth decides about visible pixels where there is one.

@@ -8,6 +8,7 @@ from typing import Any
 from ldm.schema import build
 from ldm.util import read_yaml
 from stereo.evaluation.datasets.listing import DataSettings
+from stereo.evaluation.datasets.photos import PHOTOS
 from stereo.evaluation.methods.models import GenerationSettings
 from stereo.evaluation.methods.registry import ablations, method_names, method_options
 from stereo.evaluation.protocol import Protocol
@@ -48,6 +49,7 @@ class EvaluationSettings:
 
         The number of scenes may grow from run to run, and where the data lies does not matter.
         """
+        is_monocular = self.disparity in MONOCULAR or self.data.kind == PHOTOS
         return {
             "name": self.name,
             "kind": self.data.kind,
@@ -55,7 +57,7 @@ class EvaluationSettings:
             "render_px": self.data.render_px,
             **asdict(self.protocol),
             "disparity": self.disparity,
-            **(self.generation.depth_record() if self.disparity in MONOCULAR else {}),
+            **(self.generation.depth_record() if is_monocular else {}),
         }
 
 

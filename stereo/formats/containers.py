@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from stereo.formats.layouts import Views, side_by_side, split_columns
-from stereo.formats.metadata import COMMENT_PREFIX, EXIF_IFD, SOFTWARE, USER_COMMENT, to_ascii
+from stereo.formats.metadata import to_ascii, to_exif
 from stereo.formats.wiggle import FRAME_MS, wiggle_frames
 from stereo.pair import StereoPair
 
@@ -19,27 +19,28 @@ MP_STEREO_FIRST, MP_STEREO = 0x20020002, 0x00020002
 # VRex' stereoscopic descriptor: no flag (right view first), side by side, stereoscopic.
 JPS_DESCRIPTOR = struct.pack(">4B", 0, 0, 2, 1)
 SOI_BYTES = 2
+GIF_COLOURS = 256
 
 
 def encode_mpo(pair: StereoPair) -> bytes:
     """Encode two JPEG frames, left first, marked as a stereo pair."""
     left, right = Image.fromarray(pair.left), Image.fromarray(pair.right)
     buffer = BytesIO()
-    exif = _exif(pair.settings)
+    exif = to_exif(pair.settings)
     left.save(buffer, "MPO", save_all=True, append_images=[right], exif=exif, **JPEG)
     return _mark_stereo(buffer.getvalue())
 
 
 def read_mpo(image: Image.Image) -> Views:
     """Take the first two frames, left first."""
-    return _frame(image, 0), _frame(image, 1)
+    return frame(image, 0), frame(image, 1)
 
 
 def encode_jps(pair: StereoPair) -> bytes:
     """Encode a side-by-side JPEG with the right view first, as JPS viewers expect."""
     buffer = BytesIO()
     picture = Image.fromarray(side_by_side(pair.right, pair.left))
-    picture.save(buffer, "JPEG", exif=_exif(pair.settings), **JPEG)
+    picture.save(buffer, "JPEG", exif=to_exif(pair.settings), **JPEG)
     body = b"_JPSJPS_" + struct.pack(">H", len(JPS_DESCRIPTOR)) + JPS_DESCRIPTOR
     comment = struct.pack(">H", 0)
     segment = b"\xff\xe3" + struct.pack(">H", 2 + len(body) + len(comment)) + body + comment
@@ -53,52 +54,42 @@ def read_jps(image: Image.Image) -> Views:
 
 
 def encode_gif(pair: StereoPair) -> bytes:
-    """Encode a wiggle as a looping GIF of 256 colours a frame."""
+    """Encode a wiggle as a looping GIF of 256 colours, the same ones in all frames."""
     first, *rest = map(Image.fromarray, wiggle_frames(pair))
-    buffer = BytesIO()
-    comment = to_ascii(pair.settings).encode()
-    first.save(
-        buffer, "GIF", save_all=True, append_images=rest, duration=FRAME_MS, loop=0, comment=comment
-    )
-    return buffer.getvalue()
+    palette = first.quantize(GIF_COLOURS)
+    frames = [view.quantize(palette=palette) for view in (first, *rest)]
+    return _loop(frames, "GIF", comment=to_ascii(pair.settings).encode())
 
 
 def encode_webp(pair: StereoPair) -> bytes:
     """Encode a wiggle as a looping WebP, without loss."""
-    first, *rest = map(Image.fromarray, wiggle_frames(pair))
+    frames = [*map(Image.fromarray, wiggle_frames(pair))]
+    # Quality is the effort here: more of it saves next to nothing and takes six times as long.
+    effort = {"lossless": True, "quality": 0, "method": 0}
+    return _loop(frames, "WEBP", exif=to_exif(pair.settings), **effort)
+
+
+def _loop(frames: list[Image.Image], kind: str, **named: Any) -> bytes:
     buffer = BytesIO()
-    first.save(
-        buffer,
-        "WEBP",
-        save_all=True,
-        append_images=rest,
-        duration=FRAME_MS,
-        loop=0,
-        lossless=True,
-        exif=_exif(pair.settings),
-    )
+    first, *rest = frames
+    endless = {"save_all": True, "append_images": rest, "duration": FRAME_MS, "loop": 0}
+    first.save(buffer, kind, **endless, **named)
     return buffer.getvalue()
 
 
 def read_wiggle(image: Image.Image) -> Views:
     """Take the loop's first and middle frame, which are the two views."""
     frames = getattr(image, "n_frames", 1)
-    return _frame(image, 0), _frame(image, frames // 2)
+    return frame(image, 0), frame(image, frames // 2)
 
 
-def _frame(image: Image.Image, index: int) -> np.ndarray:
+def frame(image: Image.Image, index: int) -> np.ndarray:
+    """Return one of an opened picture's frames as (H, W, 3) uint8."""
     try:
         image.seek(index)
     except EOFError as error:
         raise ValueError(f"picture: has no frame {index}, expected two views") from error
     return np.array(image.convert("RGB"))
-
-
-def _exif(settings: dict[str, Any]) -> Image.Exif:
-    exif = Image.Exif()
-    exif[SOFTWARE] = "StereoDiffusion reproduction"
-    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = COMMENT_PREFIX + to_ascii(settings).encode()
-    return exif
 
 
 def _mark_stereo(mpo: bytes) -> bytes:

@@ -30,6 +30,14 @@ def to_ascii(settings: dict[str, Any]) -> str:
     return json.dumps(settings, default=plain)
 
 
+def to_exif(settings: dict[str, Any]) -> Image.Exif:
+    """Return settings as EXIF, in the comment."""
+    exif = Image.Exif()
+    exif[SOFTWARE] = "StereoDiffusion reproduction"
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = COMMENT_PREFIX + to_ascii(settings).encode()
+    return exif
+
+
 def settings_text(image: Image.Image) -> str | None:
     """Return the settings' text of an opened picture, None where it carries none."""
     text = getattr(image, "text", {}).get(PNG_KEY)

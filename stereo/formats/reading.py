@@ -10,9 +10,10 @@ import numpy as np
 from PIL import Image
 
 from stereo.formats.metadata import from_text, settings_text
-from stereo.formats.registry import FORMATS
+from stereo.formats.names import NAMES
+from stereo.formats.registry import FORMATS, ending
 from stereo.formats.viewer.reading import read_page, read_page_settings
-from stereo.images import DAMAGE, reason
+from stereo.images import DAMAGE, decoders, reason
 from stereo.pair import StereoPair
 
 PAGE = ".html"
@@ -75,7 +76,7 @@ def _open(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise FileNotFoundError(f"path: no file {path}")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=decoders()) as image:
             yield image
     except PermissionError:
         raise
@@ -85,21 +86,22 @@ def _open(path: Path) -> Iterator[Image.Image]:
 
 
 def _format_by_name(path: Path) -> str:
-    endings = {form.ending: name for name, form in FORMATS.items()}
-    found = [ending for ending in endings if _ends_with(path, ending)]
-    return endings[max(found, key=len)] if found else "sbs"
+    found = [name for name in FORMATS if _ending(path, name)]
+    return max(found, key=lambda name: len(_ending(path, name)), default="sbs")
 
 
-def _ends_with(path: Path, ending: str) -> bool:
-    """Compare as cameras write names, in capitals or not."""
-    return path.name.lower().endswith(ending.lower())
+def _ending(path: Path, name: str) -> str:
+    """Return how a file ends as those of a format do under some scheme, in capitals or not."""
+    ends = {ending(name, names) for names in NAMES}
+    return max(
+        (end for end in ends if path.name.lower().endswith(end.lower())), key=len, default=""
+    )
 
 
 def _stem(path: Path, name: str) -> str:
     """Return the file's name without what its format ends it with."""
-    if name in FORMATS and _ends_with(path, FORMATS[name].ending):
-        return path.name[: -len(FORMATS[name].ending)]
-    return path.stem
+    end = _ending(path, name) if name in FORMATS else ""
+    return path.name[: -len(end)] if end else path.stem
 
 
 def _views(path: Path, name: str) -> tuple[np.ndarray, np.ndarray]:

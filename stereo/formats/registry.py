@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from stereo.formats import anaglyph, containers, layouts, maps
+from stereo.formats import anaglyph, containers, layouts, maps, spatial, vr180
 from stereo.formats.layouts import Layout, Views
+from stereo.formats.names import DEFAULT_NAMES, LAYOUTS, tag
 from stereo.formats.png import CROSS_EYED, PARALLEL, encode_png
 from stereo.formats.viewer.page import viewer_page
 from stereo.pair import StereoPair
@@ -22,7 +23,7 @@ class Format:
 
     Attributes:
         ending: what follows the stem in the file's name, extension included; tags such as `_LRF`
-            are those by which players recognise a layout.
+            are those by which players recognise a layout; see `ending` for others.
         about: one line for the help.
         encode: turns a pair into the file's bytes.
         views: takes both views out of the opened file; None where it does not hold them.
@@ -32,6 +33,11 @@ class Format:
     about: str
     encode: Callable[[StereoPair], bytes]
     views: Callable[[Image.Image], Views] | None = None
+
+
+def ending(name: str, names: str = DEFAULT_NAMES) -> str:
+    """Return how a format's files end under one of the schemes of `stereo.formats.names`."""
+    return f"{tag(name, names)}.png" if name in LAYOUTS else FORMATS[name].ending
 
 
 def check_formats(names: Iterable[str]) -> list[str]:
@@ -51,7 +57,7 @@ def _picture(ending: str, about: str, draw: Callable[[StereoPair], np.ndarray]) 
     return Format(ending, about, lambda pair: encode_png(draw(pair), pair.settings))
 
 
-def _layout(ending: str, about: str, layout: Layout, ster_mode: int | None = None) -> Format:
+def _layout(name: str, about: str, layout: Layout, ster_mode: int | None = None) -> Format:
     def encode(pair: StereoPair) -> bytes:
         picture = layout.pack(pair.left, pair.right)
         return encode_png(picture, pair.settings, ster_mode=ster_mode)
@@ -59,7 +65,7 @@ def _layout(ending: str, about: str, layout: Layout, ster_mode: int | None = Non
     def views(image: Image.Image) -> Views:
         return layout.unpack(np.array(image.convert("RGB")))
 
-    return Format(ending, about, encode, views)
+    return Format(f"{tag(name)}.png" if name in LAYOUTS else name, about, encode, views)
 
 
 def _glasses(ending: str, about: str, filters: anaglyph.Filters) -> Format:
@@ -75,12 +81,12 @@ _CROSS = layouts.swapped(layouts.SIDE_BY_SIDE)
 _HALF_CROSS = layouts.swapped(layouts.HALF_SIDE_BY_SIDE)
 
 FORMATS: dict[str, Format] = {
-    "sbs": _layout("_LRF.png", "side by side, left first", layouts.SIDE_BY_SIDE, PARALLEL),
-    "half_sbs": _layout("_half_2x1_LR.png", "side by side, half width", layouts.HALF_SIDE_BY_SIDE),
-    "cross": _layout("_RLF_cross.png", "cross-eyed side by side", _CROSS, CROSS_EYED),
-    "half_cross": _layout("_half_2x1_RL.png", "cross-eyed, half width", _HALF_CROSS),
-    "tb": _layout("_TBF.png", "top and bottom, left above", layouts.TOP_BOTTOM),
-    "half_tb": _layout("_half_1x2_TB.png", "top and bottom, half height", layouts.HALF_TOP_BOTTOM),
+    "sbs": _layout("sbs", "side by side, left first", layouts.SIDE_BY_SIDE, PARALLEL),
+    "half_sbs": _layout("half_sbs", "side by side, half width", layouts.HALF_SIDE_BY_SIDE),
+    "cross": _layout("cross", "cross-eyed side by side", _CROSS, CROSS_EYED),
+    "half_cross": _layout("half_cross", "cross-eyed, half width", _HALF_CROSS),
+    "tb": _layout("tb", "top and bottom, left above", layouts.TOP_BOTTOM),
+    "half_tb": _layout("half_tb", "top and bottom, half height", layouts.HALF_TOP_BOTTOM),
     "rows": _layout("_interleaved.png", "rows in turn, left first", layouts.INTERLEAVED),
     "left": _picture("_left.png", "left view", lambda pair: pair.left),
     "right": _picture("_right.png", "right view", lambda pair: pair.right),
@@ -90,6 +96,13 @@ FORMATS: dict[str, Format] = {
     "jps": Format(
         ".jps", "JPEG side by side, right first", containers.encode_jps, containers.read_jps
     ),
+    "spatial": Format(
+        "_spatial.heic",
+        "spatial photo, for headsets and telephones",
+        spatial.encode_spatial,
+        spatial.read_spatial,
+    ),
+    "vr180": Format(".vr.jpg", "VR180 photo, right eye inside", vr180.encode_vr180),
     "gif": Format(
         "_wiggle.gif",
         "wiggle, a loop between the eyes",

@@ -14,8 +14,9 @@ import numpy as np
 from ldm.files import PARTIAL
 from stereo.formats.layouts import side_by_side
 from stereo.formats.metadata import to_text
+from stereo.formats.names import DEFAULT_NAMES, NAMES, check_names
 from stereo.formats.png import encode_png
-from stereo.formats.registry import DEFAULT_FORMATS, FORMATS, check_formats
+from stereo.formats.registry import DEFAULT_FORMATS, FORMATS, check_formats, ending
 from stereo.pair import StereoPair
 
 try:
@@ -34,19 +35,22 @@ def save_pair(
     *,
     prefix: str = "",
     formats: Iterable[str] = DEFAULT_FORMATS,
+    names: str = DEFAULT_NAMES,
 ) -> list[Path]:
     """Write a pair in the given formats as `<prefix>00000<ending>`, plus a JSON sidecar.
 
-    The number is the next free one. Returns the paths in the order of `formats`, sidecar last.
+    The number is the next free one; `names` is a scheme of `stereo.formats.names`. Returns the
+    paths in the order of `formats`, sidecar last.
 
     Raises:
-        ValueError: for an unknown format.
+        ValueError: for an unknown format or scheme.
         OSError: when the folder cannot be written; nothing of this pair is left behind.
     """
+    check_names(names)
     files: dict[str, bytes] = {}
     for name in check_formats(formats):
         tagged = replace(pair, settings={**pair.settings, "format": name})
-        files[FORMATS[name].ending] = FORMATS[name].encode(tagged)
+        files[ending(name, names)] = FORMATS[name].encode(tagged)
     sidecar = to_text(pair.settings, indent=2) + "\n"
     return _write_set(Path(folder), prefix, {**files, SIDECAR: sidecar.encode()})
 
@@ -115,11 +119,11 @@ def _write_set(folder: Path, prefix: str, files: dict[str, bytes]) -> list[Path]
         stem, staging = _claim_stem(folder, _shortened(prefix, files))
         finished: list[Path] = []
         try:
-            for ending, content in files.items():
-                _write_through(staging / f"{stem}{ending}", content)
-            for ending in files:
-                finished.append(folder / f"{stem}{ending}")
-                os.replace(staging / f"{stem}{ending}", finished[-1])
+            for end, content in files.items():
+                _write_through(staging / f"{stem}{end}", content)
+            for end in files:
+                finished.append(folder / f"{stem}{end}")
+                os.replace(staging / f"{stem}{end}", finished[-1])
         except BaseException:
             for path in finished:
                 path.unlink(missing_ok=True)
@@ -153,17 +157,17 @@ def _lock(folder: Path) -> int | None:
 
 
 def _remove_half_sets(folder: Path) -> None:
-    endings = [form.ending for form in FORMATS.values()]
+    endings = {ending(form, names) for form in FORMATS for names in NAMES}
     for staging in folder.glob(f".*{PARTIAL}"):
         for sidecar in staging.glob(f"*{SIDECAR}"):
-            for ending in endings:
-                (folder / f"{sidecar.stem}{ending}").unlink(missing_ok=True)
+            for end in endings:
+                (folder / f"{sidecar.stem}{end}").unlink(missing_ok=True)
         shutil.rmtree(staging, ignore_errors=True)
 
 
 def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
     """Return the next free stem and a staging folder that keeps other processes off it."""
-    pattern = re.compile(rf"\.?{re.escape(prefix)}(\d{{{DIGITS}}})[._]")
+    pattern = re.compile(rf"\.?{re.escape(prefix)}(\d{{{DIGITS}}})[._-]")
     matches = (pattern.match(entry.name) for entry in folder.iterdir())
     number = max((int(match[1]) + 1 for match in matches if match), default=0)
     while True:
@@ -181,7 +185,9 @@ def _claim_stem(folder: Path, prefix: str) -> tuple[str, Path]:
 
 
 def _is_taken(folder: Path, stem: str) -> bool:
-    return any(entry.name.startswith((f"{stem}.", f"{stem}_")) for entry in folder.iterdir())
+    return any(
+        entry.name.startswith((f"{stem}.", f"{stem}_", f"{stem}-")) for entry in folder.iterdir()
+    )
 
 
 def _shortened(prefix: str, endings: Iterable[str]) -> str:

@@ -1,18 +1,45 @@
 """Wiggle pictures: both views and views in between, shown in a loop to eyes without glasses."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 
 from stereo.pair import StereoPair
 
 IN_BETWEEN = 3
 FRAME_MS = 90
+# A loop is looked at as it is: larger ones take minutes to make and more than a screen to show.
+WIGGLE_PX = 1280
 
 
 def wiggle_frames(pair: StereoPair, *, in_between: int = IN_BETWEEN) -> list[np.ndarray]:
-    """Return frames (H, W, 3) uint8 of one loop: left, views in between, right, and back."""
+    """Return frames (h, w, 3) uint8 of one loop: left, views in between, right, and back.
+
+    Their longer side has at most the settings' `wiggle_px`, else `WIGGLE_PX`.
+    """
+    pair = at_most(pair, int(pair.settings.get("wiggle_px", WIGGLE_PX)))
     places = np.linspace(0, 1, in_between + 2)[1:-1]
     middle = [view_between(pair, float(place)) for place in places]
     return [pair.left, *middle, pair.right, *reversed(middle)]
+
+
+def at_most(pair: StereoPair, side_px: int) -> StereoPair:
+    """Return a pair whose longer side has at most so many pixels, its shifts made smaller too."""
+    height, width = pair.left.shape[:2]
+    scale = side_px / max(height, width)
+    if scale >= 1:
+        return pair
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    left, right, disparity, valid = (
+        cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+        for values in (pair.left, pair.right, pair.disparity, pair.valid.astype(np.float32))
+    )
+    low, high = (end * size[0] / width for end in disparity_range_px(pair))
+    settings = {**pair.settings, "disparity_range_px": [low, high]}
+    return replace(
+        pair, left=left, right=right, disparity=disparity, valid=valid > 0.5, settings=settings
+    )
 
 
 def view_between(pair: StereoPair, place: float) -> np.ndarray:
@@ -41,13 +68,16 @@ def view_between(pair: StereoPair, place: float) -> np.ndarray:
 
 
 def shift_to_right_px(pair: StereoPair) -> np.ndarray:
-    """Return how far each pixel of the left view lies further left in the right one (H, W).
+    """Return how far each pixel of the left view lies further left in the right one (H, W)."""
+    low, high = disparity_range_px(pair)
+    return low + pair.disparity.astype(np.float64) * (high - low)
 
-    Disparity 0 and 1 stand for `disparity_range_px` of the settings, else for 0 and the scale.
-    """
+
+def disparity_range_px(pair: StereoPair) -> tuple[float, float]:
+    """Return the pixels that disparity 0 and 1 stand for: the settings', else 0 and the scale."""
     scale_px = abs(float(pair.settings.get("scale_percent", 0))) / 100 * pair.left.shape[1]
     low, high = pair.settings.get("disparity_range_px", (0.0, scale_px))
-    return low + pair.disparity.astype(np.float64) * (high - low)
+    return float(low), float(high)
 
 
 def _background_beside(moved: np.ndarray) -> np.ndarray:

@@ -1,42 +1,102 @@
 """Fusion at the picture's own size: warped pixels where there are any, filled holes elsewhere.
 
-Holes are first continued from what borders on them, at full size. Denoising then changes that
-filling at the model's size, and only its change is taken over: neither the autoencoder's blur nor
-the model's size costs detail, and where nothing was changed there is no seam to see.
+Holes are first continued from their background, at full size. Denoising then changes that filling
+at the model's size, and only its change is taken over: neither the autoencoder's blur nor the
+model's size costs detail, and where nothing was changed there is no seam to see.
 """
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from stereo.options import Eye
+from stereo.pixels.background import Background, background_of, nearest_columns
+from stereo.pixels.pyramid import look_up, push_pull, pyramid, row_pyramid
 
-INPAINT_RADIUS_PX = 3
-STREAK_ROWS = 3
+# A hole's colour is the mean over so much of its distance from the background, times it.
+SMOOTH_SHARE = 0.5
+# Detail is what is finer than this share of that distance, weakened by `DETAIL_GAIN`.
+DETAIL_SHARE, DETAIL_GAIN = 0.5, 0.5
 
 
-def fill_holes(warped: np.ndarray, valid: np.ndarray, *, eye: Eye = "right") -> np.ndarray:
-    """Continue what borders on the holes of a warped view into them.
+def fill_holes(
+    warped: np.ndarray, valid: np.ndarray, disparity_px: np.ndarray, *, eye: Eye = "right"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Continue the background of a warped view's holes into them.
 
-    The mean of three ways whose errors differ: inpainting from all sides (Navier-Stokes,
-    Bertalmio 2001), the background beside a hole repeated, and the background mirrored.
+    Colours are the mean of two smooth continuations, each over an area that grows with the
+    distance, so that no row leaves a streak: from around the hole, and along its border. Onto them
+    comes the background's fine detail, mirrored at the border; what is coarser than half of the
+    distance would show as a mirrored object, and is left out.
 
     Args:
         warped: (H, W, 3) uint8.
-        valid: (H, W) bool, where it holds a value; these pixels are returned as they are.
-        eye: whose view it is; it tells on which side of a hole the background lies.
+        valid: (H, W) bool, where it holds a value.
+        disparity_px: (H, W) of the same view; what it holds in holes does not matter.
+        eye: whose view it is.
+
+    Returns:
+        The filled view, and `valid` less the pixels that showed an object's rim on the background:
+        those are filled, too, all others returned as they are.
     """
     if eye == "left":
-        return fill_holes(warped[:, ::-1], valid[:, ::-1])[:, ::-1]
+        mirrored = (values[:, ::-1] for values in (warped, valid, disparity_px))
+        filled, kept = fill_holes(*map(np.ascontiguousarray, mirrored))
+        return filled[:, ::-1], kept[:, ::-1]
     if valid.all() or not valid.any():
-        return warped
-    holes = (~valid).astype(np.uint8)
-    total = cv2.inpaint(warped, holes, INPAINT_RADIUS_PX, cv2.INPAINT_NS).astype(np.uint16)
-    # Each row repeats another colour; their mean with the rows beside shows less of that.
-    total += cv2.blur(stretch_background(warped, valid), (1, STREAK_ROWS))
-    total += mirror_background(warped, valid)
-    return np.where(valid[..., None], warped, ((total + 1) // 3).astype(np.uint8))
+        return warped, valid
+    background = background_of(valid, disparity_px)
+    holes = ~valid | background.stained
+    rows, columns = np.nonzero(holes)
+    border = background.border[rows, columns]
+    distance_px = np.abs(columns - border).astype(np.float32)
+    image = warped.astype(np.float32)
+    around = push_pull(image, background.usable.astype(np.float32))
+    colours = around[rows, columns]
+    colours += _along_border(image, holes, background, (rows, columns), colours, distance_px)
+    colours /= 2
+    around[background.usable] = image[background.usable]
+    source = _mirrored_columns(background, rows, columns)
+    level = np.log2(np.maximum(DETAIL_SHARE * distance_px, 1))
+    coarse = look_up(pyramid(around), rows, source, level)
+    colours += DETAIL_GAIN * (around[rows, source] - coarse)
+    filled = warped.copy()
+    filled[rows, columns] = np.rint(colours.clip(0, 255)).astype(np.uint8)
+    return filled, ~holes
+
+
+def _along_border(
+    image: np.ndarray,
+    holes: np.ndarray,
+    background: Background,
+    places: tuple[np.ndarray, np.ndarray],
+    otherwise: np.ndarray,
+    distance_px: np.ndarray,
+) -> np.ndarray:
+    """Return the border's colours at n pixels of holes (n, 3), smoothed over rows by distance.
+
+    `otherwise` (n, 3) holds where a hole has no usable border.
+    """
+    has_border = np.take_along_axis(background.usable, background.border, axis=1)
+    weight = ((holes | background.usable) & has_border)[..., None].astype(np.float32)
+    stretched = np.take_along_axis(image, background.border[..., None], axis=1)
+    levels = row_pyramid(np.concatenate([stretched * weight, weight], axis=2))
+    level = np.log2(np.maximum(SMOOTH_SHARE * distance_px, 1))
+    found = look_up(levels, *places, level)
+    weight = found[:, 3:]
+    return np.where(weight > 1e-4, found[:, :3] / np.maximum(weight, 1e-4), otherwise)
+
+
+def _mirrored_columns(background: Background, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the column that each of n pixels of holes mirrors: to and fro on usable ones."""
+    border = background.border[rows, columns]
+    away = np.where(background.is_right[rows, columns], 1, -1)
+    before, after = nearest_columns(~background.usable)
+    beyond = np.where(away > 0, after[rows, border], before[rows, border])
+    length = np.abs(beyond - border).clip(1)
+    # The hole's first pixel shows the border's own.
+    step = (np.abs(columns - border) - 1).clip(0) % (2 * length)
+    return border + away * np.minimum(step, 2 * length - 1 - step)
 
 
 def stretch_background(right: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -45,33 +105,9 @@ def stretch_background(right: np.ndarray, valid: np.ndarray) -> np.ndarray:
     What the right eye sees more of lies to the right of what covers it, so the right side of a
     hole is background. Holes at the right rim take their left side. Empty rows stay.
     """
-    return _take(right, _background_columns(valid))
-
-
-def mirror_background(right: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Fill holes like `stretch_background`, with the background mirrored at its border.
-
-    Where the mirror image would lie in another hole or outside, the border's colour is repeated.
-    """
-    columns, border = np.arange(valid.shape[1]), _background_columns(valid)
-    # The first hole pixel beside the border shows the border's own pixel.
-    mirrored = 2 * border - columns + np.sign(columns - border)
-    inside = mirrored.clip(0, valid.shape[1] - 1)
-    usable = (inside == mirrored) & np.take_along_axis(valid, inside, axis=1)
-    return _take(right, np.where(usable, inside, border))
-
-
-def _background_columns(valid: np.ndarray) -> np.ndarray:
-    """Return (H, W) int: a pixel's own column, or that of the background nearest to a hole's."""
-    width = valid.shape[1]
-    columns = np.arange(width)
-    before = np.maximum.accumulate(np.where(valid, columns, -1), axis=1)
-    after = np.minimum.accumulate(np.where(valid, columns, width)[:, ::-1], axis=1)[:, ::-1]
-    return np.where(after < width, after, before).clip(0)
-
-
-def _take(image: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(image, columns[..., None], axis=1)
+    before, after = nearest_columns(valid)
+    columns = np.where(after < valid.shape[1], after, before).clip(0)
+    return np.take_along_axis(right, columns[..., None], axis=1)
 
 
 def fuse(filled: np.ndarray, valid: np.ndarray, change: torch.Tensor) -> np.ndarray:

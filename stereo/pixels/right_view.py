@@ -15,7 +15,7 @@ from stereo.options import StereoOptions
 from stereo.pixels.codec import decode, encode
 from stereo.pixels.holes import fill_holes, fuse
 from stereo.pixels.inpaint import Guide, first_inpainting_step, inpaint, right_noise, trust
-from stereo.pixels.warp import warp_left, warp_right
+from stereo.pixels.warp import warp_with_disparity
 
 # From [-1, 1] to levels of 255.
 LEVELS = 127.5
@@ -47,10 +47,11 @@ def warp_and_inpaint(
     Returns:
         Right views (n, H, W, 3) uint8, and what of them was warped, (n, H, W) bool.
     """
-    warp = warp_right if options.eye == "right" else warp_left
-    warps = [warp(*view) for view in zip(pictures, disparity_px, strict=True)]
-    filled = [fill_holes(*view, eye=options.eye) for view in warps]
-    valid = np.stack([valid for _, valid in warps])
+    views = [
+        fill_holes(*warp_with_disparity(*view, eye=options.eye), eye=options.eye)
+        for view in zip(pictures, disparity_px, strict=True)
+    ]
+    filled, valid = (np.stack(values) for values in zip(*views, strict=True))
     first = first_inpainting_step(run.total, options)
     cells = pixels_to_cells(torch.from_numpy(disparity_px), clean.shape[2:])
     moved_noise = right_noise(
@@ -82,9 +83,7 @@ def known_cells(valid: np.ndarray, size: tuple[int, int]) -> Tensor:
     return F.adaptive_max_pool2d(holes, size) == 0
 
 
-def _guide(
-    model: LatentDiffusion, filled: list[np.ndarray], valid: np.ndarray, noise: Tensor
-) -> Guide:
+def _guide(model: LatentDiffusion, filled: np.ndarray, valid: np.ndarray, noise: Tensor) -> Guide:
     size, factor = noise.shape[2:], model.downsample_factor
     height, width = valid.shape[1:]
     frame = Fit((0, 0, width, height), (size[1] * factor, size[0] * factor))

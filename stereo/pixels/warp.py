@@ -38,28 +38,37 @@ def warp_right(
     Returns:
         The right view, (H, W, 3) of the left one's type, zeros in holes; and `valid` (H, W) bool.
     """
+    return warp_with_disparity(left, disparity_px, oversampling=oversampling)[:2]
+
+
+@torch.no_grad()
+def warp_with_disparity(
+    left: np.ndarray,
+    disparity_px: np.ndarray,
+    *,
+    eye: Eye = "right",
+    oversampling: int = OVERSAMPLING,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Warp as `warp_right` does; also return the new view's own disparity, (H, W), 0 in holes.
+
+    For `eye` left it goes the other way: right column x is seen in the left view at x + disparity,
+    which is the mirrored case.
+    """
+    if eye == "left":
+        mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (left, disparity_px))
+        views = warp_with_disparity(*mirrored, oversampling=oversampling)
+        return tuple(np.ascontiguousarray(view[:, ::-1]) for view in views)
     _check(left, disparity_px)
     right = np.zeros(left.shape, np.float32)
     valid = np.zeros(disparity_px.shape, bool)
+    own_px = np.zeros(disparity_px.shape, np.float32)
     for rows in _row_blocks(disparity_px.shape, oversampling):
         near = _draw(torch.from_numpy(disparity_px[rows].astype(np.float32)), oversampling)
         view = torch.from_numpy(left[rows].astype(np.float32))
-        right[rows], valid[rows] = _look_up(view, near, oversampling)
+        right[rows], valid[rows], own_px[rows] = _look_up(view, near, oversampling)
     if left.dtype == np.uint8:
         right = np.clip(np.rint(right), 0, 255)
-    return right.astype(left.dtype), valid
-
-
-def warp_left(
-    right: np.ndarray, disparity_px: np.ndarray, *, oversampling: int = OVERSAMPLING
-) -> tuple[np.ndarray, np.ndarray]:
-    """Move every pixel of the right view to the left one, as `warp_right` does the other way.
-
-    Right column x is seen in the left view at x + disparity, which is the mirrored case.
-    """
-    mirrored = (np.ascontiguousarray(values[:, ::-1]) for values in (right, disparity_px))
-    left, valid = warp_right(*mirrored, oversampling=oversampling)
-    return left[:, ::-1].copy(), valid[:, ::-1].copy()
+    return right.astype(left.dtype), valid, own_px
 
 
 @torch.no_grad()
@@ -147,10 +156,11 @@ def _put(buffer: Tensor, target: Tensor, disparity: Tensor, wanted: Tensor) -> N
     buffer.scatter_reduce_(1, column, disparity, "amax")
 
 
-def _look_up(view: Tensor, near: Tensor, finer: int) -> tuple[np.ndarray, np.ndarray]:
+def _look_up(view: Tensor, near: Tensor, finer: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sample a view (h, W, C) where the buffer (h, W * finer) points to, once per pixel.
 
-    Pixels in which two surfaces meet are the mean of their samples instead.
+    Pixels in which two surfaces meet are the mean of their samples instead. Returns colours, which
+    pixels have one, and their disparity.
     """
     height, width, channels = view.shape
     samples = near.view(height, width, finer)
@@ -169,7 +179,7 @@ def _look_up(view: Tensor, near: Tensor, finer: int) -> tuple[np.ndarray, np.nda
         source = (column.unsqueeze(1) + offsets + known[row, column]) * weights
         mixed = _between(view, source, rows=row) * weights.unsqueeze(2)
         colour[row, column] = mixed.sum(1) / weights.sum(1, keepdim=True)
-    return (colour * valid.unsqueeze(2)).numpy(), valid.numpy()
+    return (colour * valid.unsqueeze(2)).numpy(), valid.numpy(), (mean * valid).numpy()
 
 
 def _between(view: Tensor, source: Tensor, *, rows: Tensor | None = None) -> Tensor:

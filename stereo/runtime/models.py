@@ -1,16 +1,15 @@
 """Choose and load models: a given file, the published one if it lies in `models/`, else ours."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ldm.known_files import MIDAS_MODELS, MODELS, ROOT, describe_missing
+from ldm.diffusers_folder import INDEX, is_diffusers_folder
+from ldm.known_files import MODELS, ROOT, find_known
 from stereo.runtime.device import choose_device, choose_precision
+from stereo.runtime.places import find_given, naming
 
 if TYPE_CHECKING:
-    from dpt.models import DPTDepthModel
     from ldm.models.diffusion.ddpm import LatentDiffusion
 
 Task = Literal["text", "depth", "image"]
@@ -21,8 +20,7 @@ PUBLISHED = {
     "image": ("sd-v1-4", "sd-v1-5", "v1-5-pruned-emaonly"),
 }
 EMBEDDED = {"text": "shapes", "depth": "shapes-depth", "image": "shapes"}
-PUBLISHED_DEPTH = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
-EMBEDDED_DEPTH = "shapes-dpt"
+SINGLE = (".safetensors", ".ckpt")
 # Their activations need float32's range.
 EXACT_PARTS = ("first_stage_model.", "depth_model.")
 
@@ -30,8 +28,27 @@ log = logging.getLogger(__name__)
 
 
 def find_checkpoint(task: Task, ckpt: Path | None = None) -> Path:
-    """Return the Stable Diffusion file for a task, and say in one log line which it is."""
-    return _find(ckpt, "ckpt", PUBLISHED[task], embedded_checkpoint(task))
+    """Return the checkpoint for a task, and say in one log line which it is.
+
+    Args:
+        task: the workflow.
+        ckpt: a file, a diffusers folder, or what else `find_given` finds; None takes the published
+            file where it lies in `models/`, else the embedded model.
+
+    Raises:
+        OSError: when it is not there.
+        ValueError: when it is no checkpoint.
+    """
+    if ckpt is None:
+        return find_file(PUBLISHED[task], embedded_checkpoint(task))
+    place = find_given(ckpt, "ckpt")
+    if place.is_file() or is_diffusers_folder(place):
+        return place
+    files = sorted(path for path in place.iterdir() if path.suffix in SINGLE and path.is_file())
+    if len(files) == 1:  # as repositories of single files have it
+        return files[0]
+    listed = f"; name one of {', '.join(path.name for path in files)}" if files else ""
+    raise ValueError(f"ckpt: {place} is a folder without {INDEX}, which diffusers' have{listed}")
 
 
 def embedded_checkpoint(task: Task, folder: Path = ROOT / MODELS) -> Path:
@@ -39,16 +56,11 @@ def embedded_checkpoint(task: Task, folder: Path = ROOT / MODELS) -> Path:
     return folder / f"{EMBEDDED[task]}.safetensors"
 
 
-def find_depth_checkpoint(path: Path | None = None) -> Path:
-    """Return the DPT file, and say in one log line which it is."""
-    embedded = ROOT / MIDAS_MODELS / f"{EMBEDDED_DEPTH}.safetensors"
-    return _find(path, "depthmodel_path", PUBLISHED_DEPTH, embedded)
-
-
 def load_model(
     task: Task,
     *,
     ckpt: Path | None = None,
+    vae: Path | None = None,
     config: Path | None = None,
     parameterization: str | None = None,
     precision: str | None = None,
@@ -61,6 +73,7 @@ def load_model(
     Args:
         task: `text` and `image` take 4-channel models, `depth` a depth-conditioned one.
         ckpt: checkpoint; None finds one (`find_checkpoint`).
+        vae: file or folder of an autoencoder that takes the place of the checkpoint's.
         config: YAML file; None recognises the architecture from the checkpoint.
         parameterization: `eps` or `v`; None follows the config or the checkpoint.
         precision: `fp32`, `fp16`, `bf16`; None takes fp16 on CUDA, fp32 elsewhere. The
@@ -79,9 +92,14 @@ def load_model(
     place = choose_device(device)
     dtype = choose_precision(precision, place)
     path = find_checkpoint(task, ckpt)
-    with _naming("ckpt", path):
+    with naming("ckpt", path):
         model = load_checkpoint(
-            path, config=config, parameterization=parameterization, dtype=dtype, exact=EXACT_PARTS
+            path,
+            vae=find_vae(vae),
+            config=config,
+            parameterization=parameterization,
+            dtype=dtype,
+            exact=EXACT_PARTS,
         )
     _check_task(model, task, path)
     suit_device(model, place)
@@ -89,52 +107,28 @@ def load_model(
     return model.eval()
 
 
-def load_depth_model(path: Path | None = None, *, device: str | None = None) -> "DPTDepthModel":
-    """Load the monocular depth model, in float32. `path` None finds one.
-
-    Raises:
-        ValueError: for a file that is not a DPT checkpoint.
-        OSError: for one that cannot be read.
-    """
-    from dpt.models import load_depth_model as load
-
-    found = find_depth_checkpoint(path)
-    with _naming("depthmodel_path", found):
-        model = load(found).to(choose_device(device))
-    return model.requires_grad_(False).eval()
+def find_vae(vae: Path | None) -> Path | None:
+    """Return the file or folder of a given autoencoder; OSError when it is not there."""
+    return None if vae is None else find_given(vae, "vae")
 
 
-def _find(given: Path | None, argument: str, published: tuple[str, ...], embedded: Path) -> Path:
+def find_file(published: tuple[str, ...], embedded: Path) -> Path:
+    """Return the first published file that lies beside the embedded one, else that."""
     folder = embedded.parent
-    if given is not None:
-        if Path(given).is_dir():
-            raise IsADirectoryError(f"{argument}: {given} is a folder, expected a file")
-        if not Path(given).is_file():
-            raise FileNotFoundError(f"{argument}: {describe_missing(Path(given))}")
-        return Path(given)
     for stem in published:
         for suffix in (".safetensors", ".ckpt", ".pt"):
             path = folder / f"{stem}{suffix}"
             if path.is_file():
                 log.info("using the published %s", path.name)
                 return path
+    known = find_known(published[0])
     log.info(
-        "no published checkpoint in %s/: using the embedded Shapes model (put %s there to use it)",
+        "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
+        "of 256 px; real weights: python -m stereo.fetch %s",
         folder.name,
-        published[0],
+        known and known.fetch,
     )
     return embedded
-
-
-@contextmanager
-def _naming(argument: str, path: Path) -> Iterator[None]:
-    """Let what is wrong with a file be told with the argument that named it."""
-    try:
-        yield
-    except ValueError as error:
-        if not str(error).startswith(str(path)):
-            raise
-        raise ValueError(f"{argument}: {error}") from error
 
 
 def _check_task(model: "LatentDiffusion", task: Task, path: Path) -> None:

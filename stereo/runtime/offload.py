@@ -32,7 +32,7 @@ def offload(model: "LatentDiffusion", depth_model: "DPTDepthModel | None" = None
     shelf.manage(model.model, entrances=(model.model.diffusion_model,))
     shelf.manage(model.cond_stage_model)
     for depth in (depth_model, getattr(model, "depth_model", None)):
-        if depth is not None:
+        if isinstance(depth, nn.Module):
             shelf.manage(depth, entrances=(depth, *_inner_networks(depth)))
     torch.cuda.empty_cache()
     return True

@@ -130,7 +130,7 @@ def test_file_cut_off_anywhere_or_with_wrong_bytes(tmp_path, model):
 def test_other_weights_are_named(tmp_path):
     for name, expected in (
         ("pretrained.model.cls_token", "a DPT depth model"),
-        ("conditioner.embedders.0.model.logit_scale", "layout of SDXL"),
+        ("conditioner.embedders.0.model.logit_scale", "SDXL"),
         ("down_blocks.0.resnets.0.conv1.weight", "diffusers layout"),
         ("weight", "no diffusion model"),
     ):
@@ -140,7 +140,11 @@ def test_other_weights_are_named(tmp_path):
 
 def test_config_of_an_untrusted_file_builds_nothing_else(tmp_path):
     config = {"model": {"target": "subprocess.Popen", "params": {"args": ["touch", "ran"]}}}
-    for text, expected in ((json.dumps(config), "^target"), ("{", "no JSON"), ("3", "no mapping")):
+    for text, expected in (
+        (json.dumps(config), "a.safetensors: its config.*target"),
+        ("{", "no JSON"),
+        ("3", "no mapping"),
+    ):
         save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", metadata={"config": text})
         with pytest.raises(ValueError, match=expected):
             load_model(tmp_path / "a.safetensors")
@@ -171,3 +175,33 @@ def test_damaged_list_of_parts_is_named(tmp_path, model, text, expected):
     path = tmp_path / "a.safetensors"
     save_file(model.state_dict(), path, metadata={"parts_elsewhere": text})
     assert expected in one_line_error(path, config=TINY)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_res_blocks": 10**9}, "describes more than 20000 layers"),
+        ({"num_res_blocks": -1}, ""),
+        ({"num_res_blocks": "many"}, "its configuration: "),
+        ({"model_channels": 2**40}, "its configuration: "),
+        ({"channel_mult": [None]}, "its configuration: "),
+        ({"channel_mult": []}, "its configuration: "),
+        ({"num_head_channels": 0}, "its configuration: .*num_head_channels"),
+        ({"surprise": 1}, "its configuration: .*surprise"),
+    ],
+)
+def test_senseless_configurations_end_at_once(tmp_path, change, message):
+    config = json.loads(json.dumps(TINY))
+    config["model"]["params"]["unet_config"]["params"] |= change
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"config": json.dumps(config)})
+    with pytest.raises(ValueError, match=f"a.safetensors: [^\n]*{message}"):
+        load_model(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("timesteps", [10**12, -1, "x"])
+def test_senseless_schedules_end_at_once(tmp_path, timesteps):
+    config = json.loads(json.dumps(TINY))
+    config["model"]["params"]["timesteps"] = timesteps
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"config": json.dumps(config)})
+    with pytest.raises(ValueError, match="a.safetensors: its configuration: [^\n]*"):
+        load_model(tmp_path / "a.safetensors")

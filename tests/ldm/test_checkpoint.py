@@ -8,17 +8,13 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from ldm.checkpoint import (
-    SCHEDULE,
-    UNREAD,
-    build_model,
-    checkpoint_digest,
-    load_model,
-    save_checkpoint,
-    write_tensors,
-)
+from ldm.checkpoint import build_model, load_model
 from ldm.models.diffusion.ddpm import LatentDiffusion
+from ldm.models.diffusion.schedule import SCHEDULE_NAMES as SCHEDULE
+from ldm.published_names import UNREAD
 from ldm.recognise import guess_parameterization
+from ldm.saving import save_checkpoint, write_tensors
+from ldm.stored import checkpoint_digest
 from tests.golden import weights
 from tests.ldm.tiny import TINY, lightning_payload
 
@@ -170,7 +166,7 @@ def test_names_that_newer_tools_write_are_understood(tmp_path):
 def test_digest_sees_the_files_that_parts_are_taken_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ldm.checkpoint.ROOT", tmp_path)
+    monkeypatch.setattr("ldm.stored.ROOT", tmp_path)
     shared, path = tmp_path / "shared.safetensors", tmp_path / "model.safetensors"
     save_file({"weight": torch.zeros(2)}, shared)
     elsewhere = {"parts_elsewhere": json.dumps({"first_stage_model.": shared.name})}

@@ -123,7 +123,7 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
 
     monkeypatch.setattr("stereo.cli.job.with_comfort", finish)
     monkeypatch.setattr("stereo.runtime.models.load_model", load)
-    monkeypatch.setattr("stereo.runtime.models.load_depth_model", load_depth)
+    monkeypatch.setattr("stereo.depth.loading.load_depth_model", load_depth)
     monkeypatch.setattr(
         "stereo.pipelines.text_to_stereo",
         lambda model, depth, prompt, **named: fake("text", {"prompt": prompt, **named}, None),

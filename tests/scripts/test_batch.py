@@ -1,6 +1,5 @@
 """Many pictures and prompts as a user types them: seeds by name, resuming, sharing, summaries."""
 
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ldm.files import file_digest
-from stereo.cli.finished import fingerprint, item_seed
+from stereo.cli.finished import fingerprint
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 Runner = Callable[..., Outcome]
@@ -42,42 +41,18 @@ def pixels(folder: str) -> dict[str, np.ndarray]:
     return {path.name: np.asarray(Image.open(path)) for path in Path(folder).glob("*.png")}
 
 
-def test_picture_s_name_decides_about_its_seed(
-    run_script: Runner, workflows: Workflows, pictures: Path
+@pytest.mark.parametrize("preset", ["original", "paper", "best"])
+def test_the_seed_is_the_seed_of_every_picture_and_prompt(
+    run_script: Runner, workflows: Workflows, pictures: Path, tmp_path: Path, preset: str
 ) -> None:
-    assert run_script(*FOLDER).code == 0
-    whole = seeds(workflows)
-    assert whole == [item_seed(42, name) for name in ("ant.png", "bee.png", "cat.png")]
-    assert len(set(whole)) == 3
-    (pictures / "ant.png").unlink()
-    run_script(*FOLDER)
-    assert seeds(workflows) == whole[1:]
-    run_script("img2stereo.py", "--img_path", pictures / "cat.png", "--outdir", "out")
-    assert seeds(workflows) == whole[2:]
-    run_script(*FOLDER, "--seed", "7")
-    assert seeds(workflows) == [item_seed(7, name) for name in ("bee.png", "cat.png")]
-
-
-def test_original_keeps_the_published_seed(
-    run_script: Runner, workflows: Workflows, pictures: Path
-) -> None:
-    run_script(*FOLDER, "--preset", "original", "--seed", "5")
+    assert run_script(*FOLDER, "--preset", preset, "--seed", "5").code == 0
     assert seeds(workflows) == [5, 5, 5]
-    flags = ("--preset", "original", "--n_samples", "2", "--n_iter", "2")
-    run_script("txt2stereoimg.py", *flags)
-    assert seeds(workflows) == [24, 26]
-
-
-def test_prompt_s_text_decides_about_its_seed(
-    run_script: Runner, workflows: Workflows, tmp_path: Path
-) -> None:
-    for encoding in ("utf-8", "utf-8-sig"):  # some editors begin a file with a mark of it
-        (tmp_path / "some.txt").write_text("a cat\na dog\na fox\n", encoding=encoding)
-        run_script("txt2stereoimg.py", "--from-file", "some.txt", "--outdir", "out")
-        whole = seeds(workflows)
-        assert whole == [item_seed(24, prompt) for prompt in ("a cat", "a dog", "a fox")]
-    run_script("txt2stereoimg.py", "--prompt", "a dog", "--n_iter", "2", "--outdir", "out")
-    assert seeds(workflows) == [whole[1], whole[1] + 1]
+    (tmp_path / "some.txt").write_text("a cat\na dog\n")
+    flags = ("--preset", preset, "--n_samples", "2", "--n_iter", "2", "--outdir", "out")
+    run_script("txt2stereoimg.py", "--from-file", "some.txt", *flags)
+    assert seeds(workflows) == [24, 26, 24, 26]
+    run_script("txt2stereoimg.py", "--seed", str(2**32 - 1), "--n_iter", "2", "--outdir", "out")
+    assert seeds(workflows) == [2**32 - 1, 0]
 
 
 def test_folders_and_patterns_of_prompt_files(
@@ -211,12 +186,6 @@ def test_foreign_files_among_the_results(
     assert len(workflows.calls) == 3
 
 
-def test_results_tell_both_seeds(run_script: Runner, workflows: Workflows, picture: Path) -> None:
-    run_script("img2stereo.py", "--img_path", picture, "--seed", "9", "--outdir", "out")
-    settings = json.loads(Path("out/cat_00000.json").read_text())
-    assert settings["seed"] == item_seed(9, "cat.png") and settings["seed_given"] == 9
-
-
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -233,9 +202,6 @@ def test_bad_numbers_of_devices(
 
 
 def test_names_and_contents_tell_inputs_apart(tmp_path: Path) -> None:
-    assert item_seed(1, "a") != item_seed(2, "a") != item_seed(2, "b")
-    assert item_seed(11, "a") != item_seed(1, "1a")
-    assert all(0 <= item_seed(seed, "x") < 2**31 for seed in (0, 42, 2**32 - 1))
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1})
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_bytes(b"x" * 100)

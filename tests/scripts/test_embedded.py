@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from stereo import image_to_stereo, load_depth_model, load_model, preset
 from stereo.formats import load
+from stereo.options import NullTextOptions, SamplingOptions
 from stereo.pair import StereoPair
 from tests.scripts.conftest import ROOT, Outcome
 
@@ -28,11 +30,7 @@ Runner = Callable[..., Outcome]
 
 def pairs_of(done: Outcome) -> list[StereoPair]:
     assert done.code == 0, done.err
-    return [load(path) for path in paths_of(done)]
-
-
-def paths_of(done: Outcome) -> list[str]:
-    return [line for line in done.out.splitlines() if not line.startswith("comfort: ")]
+    return [load(path) for path in done.out.splitlines()]
 
 
 def column_of(view: np.ndarray, patch: np.ndarray, row: int) -> int:
@@ -55,15 +53,15 @@ def test_text_to_stereo(run_script: Runner) -> None:
     assert 0.5 < pair.valid.mean() < 1
     assert "embedded" in done.err and pair.settings["ckpt"].endswith("models/shapes.safetensors")
     again = run_script("txt2stereoimg.py", "--prompt", PROMPT, *QUICK, *EVERYTHING)
-    path, comfort = again.out.splitlines()
-    assert path == "out/00001_LRF.png" and comfort.startswith("comfort: crossed 7.8 % = ")
+    assert again.out == "out/00001_LRF.png\n"
+    assert "in front of a 60 cm screen seen from 70 cm: uncomfortable" in again.err
     np.testing.assert_array_equal(pairs_of(again)[0].right, pair.right)
 
 
 def test_depth_to_stereo_with_samples(run_script: Runner) -> None:
     flags = ("--prompt", PROMPT, "--init_img", SCENE, *QUICK, *EVERYTHING)
     done = run_script("depth2stereoimg.py", *flags, "--n_samples", "2", "--n_rows", "1")
-    *names, grid = paths_of(done)
+    *names, grid = done.out.splitlines()
     assert names == ["out/scene_00000_LRF.png", "out/scene_00001_LRF.png"]
     first, second = (load(name) for name in names)
     assert (first.left != second.left).any()
@@ -93,13 +91,29 @@ def test_near_object_moves_left_by_the_given_scale(run_script: Runner, tmp_path:
     assert 48 - column_of(pair.right, patch, 100) == pytest.approx(32, abs=4)
 
 
+@pytest.mark.parametrize("name", ["paper", "best"])
+def test_same_picture_from_the_script_and_from_python(run_script: Runner, name: str) -> None:
+    flags = ("--img_path", SCENE, "--preset", name, "--inner_steps", "1", "--steps", "4")
+    (pair,) = pairs_of(run_script("img2stereo.py", *flags, "--outdir", "out", *EVERYTHING))
+    (same,) = image_to_stereo(
+        load_model("image"),
+        load_depth_model(),
+        SCENE,
+        options=preset(name),
+        sampling=SamplingOptions(steps=4),
+        null_text=NullTextOptions(inner_steps=1),
+    )
+    np.testing.assert_array_equal(pair.left, same.left)
+    np.testing.assert_array_equal(pair.right, same.right)
+
+
 @pytest.mark.parametrize(
-    ("preset", "extra"), [("original", ("--shift_both",)), ("paper", ("--direction", "bi"))]
+    ("name", "extra"), [("original", ("--shift_both",)), ("paper", ("--direction", "bi"))]
 )
-def test_presets_and_directions(run_script: Runner, preset: str, extra: tuple[str, ...]) -> None:
-    flags = ("--preset", preset, *extra, "--steps", "14", "--outdir", "out")
+def test_presets_and_directions(run_script: Runner, name: str, extra: tuple[str, ...]) -> None:
+    flags = ("--preset", name, *extra, "--steps", "14", "--outdir", "out")
     (pair,) = pairs_of(run_script("txt2stereoimg.py", *flags))
-    assert pair.settings["preset"] == preset and (pair.left != pair.right).any()
+    assert pair.settings["preset"] == name and (pair.left != pair.right).any()
 
 
 def test_sizes_that_are_not_square(run_script: Runner) -> None:

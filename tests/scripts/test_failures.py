@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stereo.runtime.models import load_depth_model as real_load_depth_model
+from stereo.depth.loading import load_depth_model as real_load_depth_model
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 Runner = Callable[..., Outcome]
@@ -203,7 +203,7 @@ def test_missing_depth_checkpoint(
     picture: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stereo.runtime.models.load_depth_model", real_load_depth_model)
+    monkeypatch.setattr("stereo.depth.loading.load_depth_model", real_load_depth_model)
     for name, flag in (("img2stereo.py", "--img_path"), ("depth2stereoimg.py", "--init_img")):
         done = run_script(name, flag, picture, "--depthmodel_path", "no.pt")
         assert done.code == 2 and "error: depthmodel_path: no.pt" in done.err

@@ -24,13 +24,14 @@ SCRIPT_LINES = [
 def test_commands_parse_as_printed(line: str) -> None:
     _, name, *arguments = shlex.split(line)
     args = script(name).parse(arguments)
-    pictures = [getattr(args, key) for key in ("init_img", "img_path") if hasattr(args, key)]
-    assert all((ROOT / path).is_file() for path in pictures)
+    given = ("init_img", "img_path", "config")
+    files = [path for key in given if (path := getattr(args, key, None)) is not None]
+    assert all((ROOT / path).is_file() for path in files)
 
 
 def test_every_workflow_is_shown() -> None:
     shown = {shlex.split(line)[1] for line in SCRIPT_LINES}
-    assert shown == {"txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py"}
+    assert shown == {"txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py", "evaluate.py"}
 
 
 def test_every_format_is_listed() -> None:
@@ -41,8 +42,9 @@ def test_every_format_is_listed() -> None:
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py", "app.py"):
         with pytest.raises(SystemExit):
-            script(name).parse(["--help"])
-    places = [*ROOT.glob("*.py"), *ROOT.glob("stereo/*/cli.py"), *ROOT.glob("shapes/*/command.py")]
+            script(name).parse(["--help" if name == "app.py" else "--help_all"])
+    patterns = ("*.py", "stereo/*/cli.py", "stereo/fetch/__main__.py", "shapes/*/command.py")
+    places = [path for pattern in patterns for path in ROOT.glob(pattern)]
     known = capsys.readouterr().out + "".join(path.read_text() for path in places)
     for option in set(re.findall(r"`(--[\w-]+)", README)):
         assert re.search(rf"{option}\b", known), option

@@ -19,10 +19,10 @@ def dry_run(*words: str, folder: Path = ROOT) -> str:
 
 
 def test_first_run_installs_and_a_second_one_does_not(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     first = dry_run("test", folder=tmp_path)
-    assert "-m venv .venv" in first and "--requirement requirements.txt" in first
+    assert "-m venv .venv" in first and "--requirement requirements-dev.txt" in first
     assert first.index("pip install") < first.index("ruff check") < first.index("-m pytest")
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / ".installed").touch()
@@ -36,7 +36,7 @@ def test_demo_runs_the_three_scripts() -> None:
 
 
 def test_old_python_is_refused_in_one_line(tmp_path: Path) -> None:
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\nexit 1\n")

@@ -117,7 +117,7 @@ def networks(monkeypatch: pytest.MonkeyPatch, stages: Stages) -> Callable[[dict]
         )
         stages.watch(model, depth)
         monkeypatch.setattr("stereo.runtime.models.load_model", lambda *a, **b: model)
-        monkeypatch.setattr("stereo.runtime.models.load_depth_model", lambda *a, **b: depth)
+        monkeypatch.setattr("stereo.depth.loading.load_depth_model", lambda *a, **b: depth)
         if "x_T" in stored:
             monkeypatch.setattr(PublishedNoise, "start", lambda noise: stored["x_T"])
 

@@ -1,12 +1,13 @@
-"""Colour profiles: pictures come out in sRGB, whatever they were stored in."""
+"""What cameras store: colours come out in sRGB, and the focal length is found."""
 
 import io
 import struct
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
+from stereo.camera import focal_widths
 from stereo.images import read_image
 
 # Colorants of Display P3 and Adobe RGB, adapted to D50 as ICC profiles have them (X, Y, Z).
@@ -95,3 +96,34 @@ def test_grey_and_cmyk_with_a_profile_of_another_kind(tmp_path):
         Image.new(mode, (8, 8), 90).save(buffer, "TIFF", icc_profile=profile(ADOBE_RGB, 2.2))
         (tmp_path / "a.tif").write_bytes(buffer.getvalue())
         assert read_image(tmp_path / "a.tif").shape == (8, 8, 3)
+
+
+def exif_of(size: tuple[int, int], tags: dict[int, object], orientation: int = 1) -> Image.Image:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif.get_ifd(0x8769).update(tags)
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "JPEG", exif=exif)
+    return ImageOps.exif_transpose(Image.open(buffer))
+
+
+SENSOR = {0x920A: 4.0, 0xA20E: 5000.0, 0xA210: 3, 0xA002: 400, 0xA003: 300}
+
+
+@pytest.mark.parametrize(
+    ("size", "tags", "orientation", "widths"),
+    [
+        ((360, 240), {0xA405: 36}, 1, 1.0),
+        ((360, 240), {0xA405: 36}, 6, 1.5),
+        ((200, 200), {0xA405: 50}, 1, 50 / 43.2666 * 2**0.5),
+        ((400, 300), SENSOR, 1, 2000 / 400),
+        ((200, 150), SENSOR, 8, 1000 / 150),
+        ((360, 240), {}, 1, None),
+        ((360, 240), {0xA405: 0}, 1, None),
+        ((360, 240), SENSOR | {0xA20E: 0.0}, 1, None),
+        ((360, 240), SENSOR | {0xA210: 9}, 1, None),
+    ],
+)
+def test_focal_length_of_the_upright_picture(size, tags, orientation, widths):
+    found = focal_widths(exif_of(size, tags, orientation))
+    assert found == (None if widths is None else pytest.approx(widths, rel=1e-4))

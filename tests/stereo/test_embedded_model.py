@@ -10,7 +10,9 @@ from shapes.report.verdicts import dominant_colour
 from shapes.world.scenes import render_views
 from shapes.world.seeds import HELD_OUT_FIRST_SEED
 from stereo.depth.disparity import disparity_of_tensor
-from stereo.runtime.models import EMBEDDED, EMBEDDED_DEPTH, load_depth_model, load_model
+from stereo.depth.loading import EMBEDDED as EMBEDDED_DEPTH
+from stereo.depth.loading import load_depth_model
+from stereo.runtime.models import EMBEDDED, load_model
 from tests.scripts.conftest import ROOT
 
 FEW = Sampling(steps=15, guidance_scale=3)
@@ -37,7 +39,7 @@ def correlation(given: Tensor, found: Tensor) -> float:
 
 def test_pictures_follow_the_depth_that_they_are_given() -> None:
     model = load_model("depth", ckpt=ROOT / "models" / f"{EMBEDDED['depth']}.safetensors")
-    depth_model = load_depth_model(ROOT / "midas_models" / f"{EMBEDDED_DEPTH}.safetensors")
+    depth_model = load_depth_model(EMBEDDED_DEPTH)
     views = render_views(range(HELD_OUT_FIRST_SEED, HELD_OUT_FIRST_SEED + 4))
     # The same scenes with left and right exchanged, under the same words and noise.
     given = torch.cat([views.disparity_left_px, views.disparity_left_px.flip(2)])

@@ -330,11 +330,3 @@ def test_one_step(tiny_model, tiny_dpt, two_planes, name, caplog):
     assert np.isfinite(pair.right).all()
     equal = "both views are equal" in caplog.text
     assert equal == np.array_equal(pair.left, pair.right)
-
-
-def test_best_refuses_what_would_move_the_left_view():
-    for changes in ({"shift_both": True}, {"direction": "bi"}):
-        with pytest.raises(ValueError, match="fusion: keeps the left view"):
-            preset("best", **changes)
-    with pytest.raises(ValueError, match="scale_percent: got -8 with fusion"):
-        preset("best", scale_percent=-8)

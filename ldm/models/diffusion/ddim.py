@@ -10,6 +10,7 @@ from torch import Tensor
 from ldm.models.diffusion.ddim_step import (
     StepOptions,
     draw_noise,
+    kept_by_mask,
     noised,
     step_down,
     step_up,
@@ -121,34 +122,27 @@ class DDIMSampler:
             **options: the fields of `StepOptions`.
 
         Returns:
-            Latents (B, C, h, w), and `x_inter` and `pred_x0`: lists that begin with x_T and hold
-            the first step and those of `log_every_t`.
+            Latents (B, C, h, w); `x_inter` and `pred_x0` of x_T and of the steps that were kept.
         """
         schedule = self._schedule_with("shape", 0, ddim_use_original_steps)
         how, total = StepOptions(**options), len(schedule)
         scales = [unconditional_guidance_scale] * total if ucg_schedule is None else ucg_schedule
-        if mask is not None and x0 is None:
-            raise ValueError("x0: got None, expected latents that the mask keeps")
         require("number of scales in ucg_schedule", len(scales), total)
+        led = [Guidance(cond, scale, unconditional_conditioning) for scale in scales][::-1]
+        masked = kept_by_mask(schedule, mask, x0, how.generator)
 
         def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
-            if mask is not None:
-                known = noised(schedule, x0, [index], draw_noise(x0, how.generator))
-                x = mask * known + (1 - mask) * x
-            scale = scales[total - 1 - index]
-            guidance = Guidance(cond, scale, unconditional_conditioning)
-            return step_down(self.model, schedule, x, guidance, index, how)
+            return step_down(self.model, schedule, masked(x, index), led[index], index, how)
 
         x = self._start(x_T, tuple(shape), how.generator)
         kept = {"x_inter": [x], "pred_x0": [x]}
-        steps = walk(x, range(total)[::-1], step, callback)
-        for number, (x, pred_x0) in enumerate(steps):
+        for number, (latents, pred_x0) in enumerate(walk(x, range(total)[::-1], step, callback)):
             if img_callback is not None:
                 img_callback(pred_x0, number)
             if (total - 1 - number) % log_every_t == 0 or number == 0:
-                kept["x_inter"].append(x)
+                kept["x_inter"].append(latents)
                 kept["pred_x0"].append(pred_x0)
-        return x, kept
+        return latents, kept
 
     @torch.no_grad()
     def decode(

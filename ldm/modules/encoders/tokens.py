@@ -39,6 +39,13 @@ class PromptTokenizer:
             row[: len(tokens)] = torch.tensor(tokens)
         return ids if self.rows is None else self.rows[ids]
 
+    def knows(self, word: str) -> bool:
+        """Return whether a word is in the vocabulary; without one every word is."""
+        if self.rows is None:
+            return True
+        unknown = int(self.rows.max())
+        return all(int(self.rows[token]) != unknown for token in _clip_tokenizer().encode(word))
+
     def _fitting(self, prompt: str) -> list[int]:
         if not isinstance(prompt, str):
             raise ValueError(f"prompt: got {type(prompt).__name__}, expected a string")

@@ -9,6 +9,7 @@ from omegaconf import MISSING
 from stereo.evaluation.datasets.folder import list_folder
 from stereo.evaluation.datasets.manifest import list_manifest
 from stereo.evaluation.datasets.official import list_kitti, list_middlebury
+from stereo.evaluation.datasets.photos import PHOTOS, list_photos
 from stereo.evaluation.datasets.scene import SceneSource
 from stereo.evaluation.datasets.shapes import list_shapes
 
@@ -19,6 +20,7 @@ READERS: dict[str, Callable[[Path], list[SceneSource]]] = {
     "kitti2012": lambda root: list_kitti(root, year=2012),
     "manifest": list_manifest,
     "folder": list_folder,
+    PHOTOS: list_photos,
 }
 
 
@@ -42,7 +44,7 @@ class DataSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: got {value}, expected 1 or more")
-        texts = [self.root, self.only, *self.groups.values()]
+        texts: list[list] = [self.root, self.only, *self.groups.values()]
         if any(isinstance(text, list) for several in texts for text in several):
             raise ValueError("config: data holds a list in a list, expected texts")
 

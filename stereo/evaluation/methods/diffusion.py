@@ -45,10 +45,12 @@ def in_true_pixels(
 ) -> tuple[np.ndarray, StereoOptions]:
     """Return a map and options whose largest shift is that of the disparity, in pixels.
 
+    The farthest point stays where it is, whatever the preset's convergence: the truth has one.
     Fusion takes pixels as they are. Otherwise the method scales every map from its own minimum,
     which loses the shift of the farthest plane; a corner of one latent cell, `cell_px` of the map,
     is therefore set to zero disparity. A scale of 0 stays 0.
     """
+    options = replace(options, convergence=0.0)
     if options.fusion:
         return disparity_px, replace(options, metric_disparity=True)
     largest_px = float(disparity_px.max())

@@ -7,19 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from dpt.models import DPTDepthModel
-from ldm.checkpoint import checkpoint_digest
-from ldm.files import file_digest
 from ldm.models.diffusion.ddpm import LatentDiffusion
-from stereo.depth.disparity import predict_disparity
-from stereo.options import SamplingOptions
-from stereo.runtime.device import choose_device, choose_precision
-from stereo.runtime.models import (
-    find_checkpoint,
+from ldm.stored import checkpoint_digest
+from stereo.depth.disparity import DepthModel, predict_disparity
+from stereo.depth.loading import (
+    depth_digest,
     find_depth_checkpoint,
     load_depth_model,
-    load_model,
 )
+from stereo.options import SamplingOptions
+from stereo.runtime.device import choose_device, choose_precision
+from stereo.runtime.models import find_checkpoint, find_vae, load_model
+from stereo.runtime.places import place_name
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class GenerationSettings:
     """How diffusion methods run."""
 
     ckpt: Path | None = None  # Stable Diffusion; None takes the published file, else the embedded
+    vae: Path | None = None  # autoencoder in the place of the checkpoint's
     depthmodel_path: Path | None = None  # monocular depth network; None likewise
     steps: int = 50  # of DDIM
     guidance_scale: float = 7.5  # of classifier-free guidance
@@ -63,7 +63,11 @@ class GenerationSettings:
         dtype = choose_precision(self.precision, choose_device(self.device))
         values["precision"] = str(dtype).removeprefix("torch.")
         ckpt = find_checkpoint("image", self.ckpt)
-        return {**values, "ckpt": ckpt.name, "ckpt_digest": checkpoint_digest(ckpt)}
+        values |= {"ckpt": place_name(ckpt), "ckpt_digest": checkpoint_digest(ckpt)}
+        vae = find_vae(values.pop("vae"))
+        if vae is not None:
+            values |= {"vae": place_name(vae), "vae_digest": checkpoint_digest(vae)}
+        return values
 
     def depth_record(self) -> dict[str, Any]:
         """Return which depth network looks at the scenes, as JSON values.
@@ -72,7 +76,7 @@ class GenerationSettings:
             OSError: when it is missing.
         """
         path = find_depth_checkpoint(self.depthmodel_path)
-        return {"depth_model": path.name, "depth_model_digest": file_digest(path)}
+        return {"depth_model": place_name(path), "depth_model_digest": depth_digest(path)}
 
 
 class Models:
@@ -84,11 +88,11 @@ class Models:
     @cached_property
     def diffusion(self) -> LatentDiffusion:
         """Return Stable Diffusion with 4 channels."""
-        names = ("ckpt", "precision", "device")
+        names = ("ckpt", "vae", "precision", "device")
         return load_model("image", **{name: getattr(self.generation, name) for name in names})
 
     @cached_property
-    def depth(self) -> DPTDepthModel:
+    def depth(self) -> DepthModel:
         """Return the monocular depth network."""
         return load_depth_model(self.generation.depthmodel_path, device=self.generation.device)
 

@@ -7,24 +7,33 @@ What the browser computes (viewer.js and the scripts beside it) uses the numbers
 import base64
 import hashlib
 import json
-from dataclasses import replace
 from html import escape
 from importlib.resources import files
+from io import BytesIO
 from string import Template
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from stereo.formats import anaglyph, maps, wiggle
 from stereo.formats.metadata import plain
 from stereo.formats.png import encode_png
 from stereo.pair import StereoPair
 
-SCRIPTS = ("pixels.js", "scene.js", "headset.js", "viewer.js")
-# By the names of the formats that hold the same picture.
+SCRIPTS = ("pixels.js", "scene.js", "headset.js", "zoom.js", "pointing.js", "viewer.js")
+# Up to here pictures are kept as they are, larger ones as JPEG of so many bytes at most.
+EXACT_PIXELS = 1_000_000
+JPEG_BYTES = 2_500_000
+JPEG_QUALITIES = (92, 88, 82, 75, 65, 50, 30)
+MAPS_PX = 1280
+# One of the pair's pixels fills this many of the window that shows the whole at first.
+LARGEST_ZOOM = 4
+WINDOW_PX = 1000
+# By the names of the formats that hold the same picture, the scripts' own first.
 GLASSES = {
-    "anaglyph_dubois": ("Red-cyan, least squares", anaglyph.RED_CYAN_DUBOIS),
     "anaglyph": ("Red-cyan, colour", anaglyph.RED_CYAN),
+    "anaglyph_dubois": ("Red-cyan, least squares", anaglyph.RED_CYAN_DUBOIS),
     "anaglyph_half": ("Red-cyan, half colour", anaglyph.RED_CYAN_HALF),
     "anaglyph_grey": ("Red-cyan, grey", anaglyph.RED_CYAN_GREY),
     "anaglyph_green_magenta": ("Green-magenta", anaglyph.GREEN_MAGENTA),
@@ -43,7 +52,8 @@ def viewer_page(pair: StereoPair) -> str:
         facts=escape(_facts(pair)),
         left=_data_uri(pair.left),
         right=_data_uri(pair.right),
-        maps=_data_uri(_maps(pair)),
+        maps=_png(_maps(wiggle.at_most(pair, MAPS_PX) if _is_large(pair.left) else pair)),
+        most_zoom=100 * max(LARGEST_ZOOM, round(LARGEST_ZOOM * max(pair.left.shape) / WINDOW_PX)),
         kinds="".join(f'<option value="{k}">{escape(v)}</option>' for k, (v, _) in GLASSES.items()),
         speed=f"{_loops_per_second():.1f}",
         settings=_rows(pair.settings),
@@ -97,20 +107,39 @@ def _maps(pair: StereoPair) -> np.ndarray:
     return np.stack(layers, axis=-1).astype(np.uint8)
 
 
+def _is_large(picture: np.ndarray) -> bool:
+    return picture.shape[0] * picture.shape[1] > EXACT_PIXELS
+
+
 def _data_uri(picture: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(picture, {})).decode()
+    if not _is_large(picture):
+        return _png(picture)
+    for quality in JPEG_QUALITIES:
+        buffer = BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= JPEG_BYTES:
+            break
+    return _base64(buffer.getvalue(), "jpeg")
+
+
+def _png(picture: np.ndarray) -> str:
+    return _base64(encode_png(picture, {}), "png")
+
+
+def _base64(content: bytes, kind: str) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _data(pair: StereoPair) -> dict[str, Any]:
     height, width = pair.left.shape[:2]
-    ends = replace(pair, disparity=np.array([[0, 1]], np.float32))
     places = np.linspace(0, 1, wiggle.IN_BETWEEN + 2).tolist()
     return {
         "width": width,
         "height": height,
-        "range_px": wiggle.shift_to_right_px(ends)[0].tolist(),
+        "range_px": wiggle.disparity_range_px(pair),
         "wiggle_places": [*places, *places[-2:0:-1]],
         "invented_eye": "left" if pair.settings.get("eye") == "left" else "right",
+        "invented_percent": 100 * float(np.mean(~pair.valid)),
         "near_colours": maps.NEAR_COLOURS.tolist(),
         "filters": {
             name: {"left": filters.left, "right": filters.right}

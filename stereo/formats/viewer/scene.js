@@ -15,13 +15,18 @@ const MODES = {
   disparity: (show) => disparityAlone(show),
 };
 
-// Decode {left, right, maps} pictures; maps hold disparity in red (high byte) and green, holes
-// in blue.
-function readPair(data, images) {
-  const size = { width: data.width, height: data.height };
+// What is drawn has at most so many pixels on its longer side; zooming in shows the others.
+const DRAWN_PX = 1600;
+
+// Read what is in sight, {x, y, width, height} in pixels of the pair, of {left, right, maps};
+// maps hold disparity in red (high byte) and green, holes in blue, and may be smaller.
+function readPair(data, images, inSight) {
+  const scale = Math.min(1, DRAWN_PX / Math.max(inSight.width, inSight.height));
+  const size = { width: rint(inSight.width * scale), height: rint(inSight.height * scale) };
   const count = size.width * size.height;
-  const [low, high] = data.range_px;
-  const maps = readPixels(images.maps, size);
+  const [low, high] = data.range_px.map((px) => px * scale);
+  const read = (image, smooth) => readPixels(image, inSight, size, smooth);
+  const maps = read(images.maps, false); // bytes of one number must not be mixed
   const near = new Float64Array(count);
   const holes = new Uint8Array(count);
   for (let at = 0; at < count; at++) {
@@ -31,14 +36,20 @@ function readPair(data, images) {
   const shift = near.map((value) => low + value * (high - low));
   const none = new Uint8Array(count);
   const [leftHoles, rightHoles] = data.invented_eye === "left" ? [holes, none] : [none, holes];
-  const left = { pixels: readPixels(images.left, size), shift, holes: leftHoles };
-  const right = { pixels: readPixels(images.right, size), holes: rightHoles };
-  return { size, near, holes, left, right, eye: keepViews(left, right, size) };
+  const left = { pixels: read(images.left, true), shift, holes: leftHoles };
+  const right = { pixels: read(images.right, true), holes: rightHoles };
+  const wholeWidth = data.width * scale;
+  return { size, wholeWidth, near, left, right, eye: keepViews(left, right, size) };
 }
 
-function readPixels(image, { width, height }) {
+function readPixels(image, inSight, { width, height }, smooth) {
   const context = newCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
+  context.imageSmoothingEnabled = smooth;
+  context.imageSmoothingQuality = "high";
+  const [across, down] = [image.naturalWidth / data.width, image.naturalHeight / data.height];
+  const { x, y } = inSight;
+  const from = [x * across, y * down, inSight.width * across, inSight.height * down];
+  context.drawImage(image, ...from, 0, 0, width, height);
   return context.getImageData(0, 0, width, height).data;
 }
 
@@ -75,7 +86,7 @@ function convergenceSlides(total, width) {
 // wigglePlace}: strength 1 is the pair as it is, convergence in percent of the width.
 function compose(pair, data, values) {
   const { width, height } = pair.size;
-  const slides = convergenceSlides(rint((values.convergence / 100) * width), width);
+  const slides = convergenceSlides(rint((values.convergence / 100) * pair.wholeWidth), width);
   const show = {
     ...values,
     pair,

@@ -9,7 +9,8 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const READING_HINT = $("reading").textContent;
 const data = JSON.parse($("pair-data").textContent);
 
-let pair;
+let images; // the decoded pictures
+let pair; // what of them is in sight
 let picture; // what is drawn: {pixels, width, height, panels}
 let pointed = null; // {column, row} of the picture
 const wiggle = { playing: false, phase: 0, last: 0 };
@@ -44,7 +45,8 @@ function draw() {
   if (canvas.width !== picture.width) canvas.width = picture.width;
   if (canvas.height !== picture.height) canvas.height = picture.height;
   context.putImageData(new ImageData(picture.pixels, picture.width), 0, 0);
-  $("stage").style.setProperty("--aspect", picture.width / picture.height);
+  const panels = picture.width / pair.size.width;
+  $("stage").style.setProperty("--aspect", (panels * data.width) / data.height);
   $("curtain").style.left = `${number("place")}%`;
   showReading();
 }
@@ -77,6 +79,7 @@ const UNITS = {
     return `${Math.abs(value).toFixed(1)} % of width${side}`;
   },
   size: (value) => `${value} %`,
+  zoom: (value) => `${(value / 100).toFixed(1)} times`,
 };
 
 function showControls() {
@@ -92,6 +95,7 @@ function showControls() {
   $("curtain").hidden = mode() !== "compare";
   $("stage").style.setProperty("--size", number("size") / 100);
   $("stage").dataset.mode = mode();
+  $("stage").classList.toggle("zoomed", number("zoom") > 100);
   const kind = form.elements.kind.selectedOptions[0].textContent;
   const name = chosen.nextElementSibling.textContent;
   canvas.setAttribute("aria-label", mode() === "anaglyph" ? `${name}, ${kind}` : name);
@@ -102,6 +106,7 @@ function changed({ target }) {
     pointed = null;
     play(mode() === "wiggle" && !calm.matches);
   }
+  if (target.name === "zoom") zoomTo(number("zoom") / 100);
   showControls();
   requestDraw();
 }
@@ -114,93 +119,6 @@ function setControl(name, value) {
 function resetDepth() {
   for (const name of ["strength", "convergence"]) form.elements[name].value = $(name).defaultValue;
   form.dispatchEvent(new Event("input"));
-}
-
-// What the pointer is on.
-
-function placeOf({ clientX, clientY }) {
-  const box = canvas.getBoundingClientRect();
-  const column = Math.floor(((clientX - box.left) / box.width) * picture.width);
-  const row = Math.floor(((clientY - box.top) / box.height) * picture.height);
-  return keepInside({ column, row });
-}
-
-function keepInside({ column, row }) {
-  return {
-    column: Math.min(Math.max(column, 0), picture.width - 1),
-    row: Math.min(Math.max(row, 0), picture.height - 1),
-  };
-}
-
-function showReading() {
-  marks.forEach((mark) => (mark.hidden = true));
-  if (!pointed) {
-    $("reading").textContent = READING_HINT;
-    return;
-  }
-  const { width } = pair.size;
-  const found = probe(picture, pointed.column, pointed.row, width);
-  const { strength, convergence } = values();
-  $("reading").textContent = found
-    ? describe(found, strength, rint((convergence / 100) * width), width)
-    : "Outside of one view";
-  if (found) placeMarks(found, strength);
-}
-
-function describe({ shift, hole }, strength, totalPx, width) {
-  const disparityPx = shift * strength;
-  const behindPx = totalPx - disparityPx;
-  const percent = (px) => ((100 * px) / width).toFixed(1);
-  const parts = [`Disparity ${percent(disparityPx)} % of width (${disparityPx.toFixed(1)} px)`];
-  if (percent(Math.abs(behindPx)) === "0.0") parts.push("in the plane of the screen");
-  else parts.push(`${percent(Math.abs(behindPx))} % ${behindPx < 0 ? "in front of" : "behind"} the screen`);
-  if (hole) parts.push("invented by the model");
-  return parts.join(" · ");
-}
-
-// One mark on the point itself and, where the other view is beside it, one on its partner.
-function placeMarks({ panel, column, shift }, strength) {
-  const base = column + panel.place * shift * strength;
-  for (const [index, other] of picture.panels.entries()) {
-    const same = other.place === panel.place;
-    if (!same && mode() === "compare") continue;
-    const there = (same ? column : base - other.place * shift * strength) + other.offset;
-    if (there < other.from || there >= other.to) continue;
-    const mark = marks[index];
-    mark.hidden = false;
-    mark.style.left = `${((there + 0.5 + other.x) / picture.width) * 100}%`;
-    mark.style.top = `${((pointed.row + 0.5) / picture.height) * 100}%`;
-  }
-}
-
-function pointAt(event) {
-  pointed = placeOf(event);
-  $("reading").setAttribute("aria-live", "off");
-  const drags = ["compare", "viewpoint"].includes(mode()) && event.buttons;
-  if (drags) setControl("place", Math.round((pointed.column / (picture.width - 1)) * 100));
-  else showReading();
-}
-
-// A finger that lifts leaves its reading behind.
-function stopPointing({ pointerType }) {
-  if (pointerType === "touch") return;
-  pointed = null;
-  showReading();
-}
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-function movePoint(event) {
-  const direction = ARROWS[event.key];
-  if (!direction || event.ctrlKey || event.metaKey || event.altKey) return;
-  event.preventDefault();
-  const { width, height } = pair.size;
-  const step = event.shiftKey ? 1 : Math.max(1, Math.round(width / 50));
-  const from = pointed ?? { column: Math.floor(width / 2), row: Math.floor(height / 2) };
-  const [right, down] = direction;
-  pointed = keepInside({ column: from.column + right * step, row: from.row + down * step });
-  $("reading").setAttribute("aria-live", "polite");
-  showReading();
 }
 
 // Keys, full screen, headset.
@@ -219,6 +137,8 @@ const KEYS = {
   "[": () => nudge("convergence", -1),
   "]": () => nudge("convergence", 1),
   h: () => $("holes").click(),
+  z: () => setZoom(number("zoom") * ZOOM_STEP),
+  x: () => setZoom(number("zoom") / ZOOM_STEP),
   r: resetDepth,
   f: toggleFullScreen,
 };
@@ -265,7 +185,7 @@ async function attempt(action) {
 function showLegend() {
   const colours = data.near_colours.map((colour) => `rgb(${colour.join(" ")})`);
   $("legend-bar").style.background = `linear-gradient(to right, ${colours.join(", ")})`;
-  const percent = (px) => `${((100 * px) / pair.size.width).toFixed(1)} %`;
+  const percent = (px) => `${((100 * px) / data.width).toFixed(1)} %`;
   const [far, near] = data.range_px.map(percent);
   $("legend-far").textContent = `far ${far}`;
   $("legend-near").textContent = `${near} near`;
@@ -274,6 +194,7 @@ function showLegend() {
 function listen() {
   form.addEventListener("input", changed);
   form.addEventListener("submit", (event) => event.preventDefault());
+  listenToZoom();
   canvas.addEventListener("pointermove", pointAt);
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -290,12 +211,13 @@ function listen() {
 }
 
 async function start() {
-  const images = { left: $("left"), right: $("right"), maps: $("maps") };
+  images = { left: $("left"), right: $("right"), maps: $("maps") };
   await Promise.all(Object.values(images).map((image) => image.decode()));
-  pair = readPair(data, images);
-  const invented = pair.holes.reduce((sum, hole) => sum + hole, 0) / pair.holes.length;
-  $("holes").disabled = invented === 0;
-  $("holes-share").textContent = `${(100 * invented).toFixed(1)} % of the ${data.invented_eye} view`;
+  zoom.inSight = { x: 0, y: 0, width: data.width, height: data.height };
+  pair = readPair(data, images, zoom.inSight);
+  $("holes").disabled = data.invented_percent === 0;
+  const share = `${data.invented_percent.toFixed(1)} % of the ${data.invented_eye} view`;
+  $("holes-share").textContent = share;
   $("strength").disabled = data.range_px.every((px) => px === 0);
   $("fullscreen").hidden = !document.fullscreenEnabled;
   $("left").hidden = $("right").hidden = true;
@@ -303,6 +225,7 @@ async function start() {
   showLegend();
   showControls();
   listen();
+  play(!calm.matches);
   draw();
   $("headset").hidden = !(await hasHeadset());
 }

@@ -171,8 +171,8 @@ def test_real_scenes_are_ranked_where_disparity_is_known(tmp_path: Path, monkeyp
     path.write_text(json.dumps([{**entry, "name": "a"}, {**entry, "name": "b", "dataset": "y"}]))
     monkeypatch.setattr(network_figures, "predict_disparity", lambda model, image: predicted)
     found = real_scenes(None, path)
-    assert [group for group, _ in found] == ["Middlebury x", "y"]
-    assert found[0][1] == pytest.approx(1)
+    assert [scene.group for scene in found] == ["Middlebury x", "y"]
+    assert found[0].correlation == found[0].partial == pytest.approx(1)
 
 
 def test_sheets_show_every_picture_with_its_prompt(tmp_path: Path):

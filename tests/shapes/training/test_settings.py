@@ -46,7 +46,7 @@ STAGE = {"start": 0.0, "size_px": 64, "batch": 2}
         ({"loss": {"gradient_weight": "heavy"}}, "loss: got {'gradient_weight': 'heavy'}"),
         ({"loss": {"gradient_weight": -1}}, "loss, gradient_weight: got -1"),
         ({"loss": {"columns": 1}}, "loss: unknown key 'columns'"),
-        ({"start": {"dpt": "there.safetensors"}}, "start: got .'dpt'"),
+        ({"start": {"text": "there.safetensors"}}, "start: got .'text'"),
         ({"weights": "weights.ckpt"}, "weights: got 'weights.ckpt'"),
         ({"model": 3}, "model: got 3, expected keys and values"),
         ({"data": {"scenes": 0}}, "data: got no scenes"),

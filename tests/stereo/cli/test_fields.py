@@ -44,7 +44,7 @@ def test_every_kind_of_field(parser):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("--count 0", "got 0, expected 1 or more"),
+        ("--count 0", "got 0, expected 1 to 100000"),
         ("--count two", "got 'two', expected a whole number"),
         ("--place nowhere", "invalid choice: 'nowhere'"),
         ("--side far", "got 'far', expected a number, or auto"),
@@ -81,7 +81,7 @@ def test_what_is_not_given_is_the_preset_s(parser):
     assert changed.deblur and changed.scale_percent == 5 and changed.rounding == "truncate"
     text = " ".join(parser.format_help().split())
     assert "(default: off for original, on for paper and best)" in text
-    assert "-50 to 50 (default: 8.0)" in text
+    assert "-50 to 50 (default: 8.0 for original and paper, 4.08 for best)" in text
 
 
 def test_published_names_belong_to_fields():

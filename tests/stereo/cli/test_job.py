@@ -55,7 +55,9 @@ def test_photos_together_are_those_alone(models, photos):
     for one, other in zip(together, plain, strict=True):
         assert np.array_equal(one.right, other.right)
     alone = replace(job, pictures=photos[1:], seeds=(), sampling=replace(FEW, seed=6))
-    assert run(alone, models)[0].settings["seed"] == 6
+    pair = run(alone, models)[0]
+    assert pair.settings["seed"] == 6
+    assert pair.settings["depth_kind"] == "relative inverse depth"
 
 
 def test_strength_is_settled_for_the_picture_s_own_width(models, photos):

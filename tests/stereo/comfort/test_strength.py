@@ -1,6 +1,6 @@
 """Strengths that just fit the limits, in exact shifts and in whole cells."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 from hypothesis import given, settings
@@ -72,3 +72,12 @@ def test_pixels_become_percent_of_the_result():
         with_strength(plain, comfort, width_px=40, cells=5)
     same = with_strength(plain, ComfortOptions(), width_px=512, cells=64)
     assert replace(same, parallax_limits_percent=plain.parallax_limits_percent) == plain
+
+
+def test_best_starts_comfortable_wherever_it_is_called_from():
+    options = preset("best")
+    assert with_strength(options, ComfortOptions(), width_px=640, cells=80) == options
+    assert options.parallax_limits_percent == astuple(limits("degree", ComfortOptions()))
+    reached = disparity_pixels(random_map(5), options) / 32 * 100
+    crossed, uncrossed = options.parallax_limits_percent
+    assert -uncrossed <= float(reached.min()) < 0 < float(reached.max()) <= crossed

@@ -11,7 +11,12 @@ from PIL import Image
 from torch import Tensor, nn
 
 from dpt.transforms import network_input
-from stereo.depth.disparity import disparity_of_tensor, normalise_disparity, predict_disparity
+from stereo.depth.disparity import (
+    disparity_of_tensor,
+    network_record,
+    normalise_disparity,
+    predict_disparity,
+)
 
 
 class RedChannel(nn.Module):
@@ -147,3 +152,37 @@ def test_small_dpt_network_end_to_end():
         expected = F.interpolate(model(x)[:, None], (120, 200), mode="bicubic", antialias=True)
     assert disparity.shape == (120, 200)
     assert np.corrcoef(disparity.ravel(), expected.numpy().ravel())[0, 1] > 0.999
+
+
+def red_of(image: np.ndarray) -> np.ndarray:
+    return image[::2, ::2, 0] / 255
+
+
+def test_anything_that_maps_pictures_to_disparity_is_a_depth_model():
+    image = photo(96, 128)
+    disparity = predict_disparity(red_of, image, preprocessing="published")
+    assert disparity.shape == (96, 128) and disparity.dtype == np.float32
+    assert np.abs(disparity - image[..., 0] / 255).max() < 0.05
+    assert predict_disparity(red_of, image, at_network_size=True).shape == (48, 64)
+    batch = torch.from_numpy(np.stack([image, image[::-1]])).permute(0, 3, 1, 2) / 127.5 - 1
+    found = disparity_of_tensor(red_of, batch)
+    torch.testing.assert_close(found[0], torch.from_numpy(disparity), atol=1e-3, rtol=0)
+    expected = torch.from_numpy(predict_disparity(red_of, image[::-1]))
+    torch.testing.assert_close(found[1], expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [np.zeros((2, 3, 4)), np.full((4, 4), np.nan), np.array([["near"]]), np.zeros((0, 4)), None],
+)
+def test_what_is_no_map_is_refused_by_name(made):
+    with pytest.raises(ValueError, match="depth_model: "):
+        predict_disparity(lambda image: made, photo(40, 40))
+
+
+def test_settings_name_a_network_and_what_it_gives():
+    assert network_record(RedChannel()) == {
+        "depth_network": "dpt",
+        "depth_kind": "relative inverse depth",
+    }
+    assert network_record(red_of) == {"depth_network": "function", "depth_kind": "disparity"}

@@ -1,4 +1,4 @@
-"""The zero-parallax plane: by the histogram, within the limits of comfort."""
+"""A map's units, and its zero-parallax plane."""
 
 import pytest
 import torch
@@ -7,24 +7,10 @@ from hypothesis import strategies as st
 
 from stereo.comfort.limits import limits
 from stereo.comfort.options import Viewing
-from stereo.depth.parallax import SHARE_IN_FRONT, relative_cells, zero_parallax_plane
+from stereo.depth.parallax import SHARE_IN_FRONT, normalise, relative_cells, zero_parallax_plane
 from stereo.method.latent_shift import latent_shift
-from stereo.options import StereoOptions, preset
+from stereo.options import preset
 from tests.stereo.comfort.draws import random_map
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"convergence": "far"}, "convergence: got 'far', expected 0 to 1, or auto"),
-        ({"convergence": 1.5}, "convergence: got 1.5, expected 0 to 1"),
-        ({"eye": "left", "shift_both": True}, "eye: got 'left', but shift_both"),
-        ({"eye": "both"}, "eye: got 'both', expected one of left, right"),
-    ],
-)
-def test_bad_options_are_one_line(changes, message):
-    with pytest.raises(ValueError, match=message):
-        StereoOptions(**changes)
 
 
 @given(st.integers(0, 2**31))
@@ -68,3 +54,15 @@ def test_convergence_moves_the_whole_picture_in_paper_too():
         )
     )
     assert torch.equal(half, plain - 4)
+
+
+def test_constant_disparity_shifts_nothing():
+    flat = normalise(torch.full((2, 3, 5), 7.0))
+    assert torch.equal(flat, torch.zeros(2, 3, 5))
+
+
+def test_normalisation_per_image_ignores_the_rest_of_the_batch():
+    disparity = torch.stack([torch.rand(4, 4), 100 * torch.rand(4, 4)])
+    alone = torch.cat([normalise(d.unsqueeze(0)) for d in disparity])
+    assert torch.equal(normalise(disparity, "image"), alone)
+    assert normalise(disparity, "batch")[0].max() < 0.02

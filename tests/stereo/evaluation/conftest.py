@@ -93,7 +93,7 @@ def evaluate(
         monkeypatch.setattr(sys, "argv", ["evaluate.py", *words])
         capsys.readouterr()
         try:
-            code = run(lambda _: cli.main("test", words))
+            code = run(lambda _: cli.main(words))
         except SystemExit as leaving:
             code = leaving.code
         streams = capsys.readouterr()

@@ -6,29 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.depth.parallax import normalise, relative_cells
-from stereo.method.latent_shift import latent_shift
 from stereo.method.shift import fill_with_background, round_cells, shift
-from stereo.options import preset
 from tests.oracles import loop_shift
-
-
-@pytest.mark.parametrize("index", range(18))
-def test_original_equals_the_published_shift_exactly(golden, index):
-    case = golden("g08_stereo_shift")
-    name = f"c{index:02d}"
-    config = next(c for c in case["config"]["cases"] if c["case"] == name)
-    view, depth, expected = (case[f"{name}_{part}"] for part in ("input", "depth", "output"))
-    options = preset(
-        "original",
-        scale_percent=float(config["sacle_factor"]),
-        shift_both=config["shift_both"],
-    )
-    cells = relative_cells(depth.float(), view.shape[-2:], options)
-    plan = latent_shift(cells, options)
-    left, right, _ = plan.split(view, None)
-    assert torch.equal(torch.cat([left, right]), expected)
-
 
 offsets = st.tuples(
     st.integers(1, 2), st.integers(1, 4), st.integers(1, 24), st.integers(0, 2**31), st.booleans()
@@ -83,18 +62,6 @@ def test_nearer_hides_farther_and_uncovers_a_hole_on_its_right():
     shifted, valid = shift(view, round_cells(-3 * near, "nearest"))
     assert shifted[0, 0, 0, 5:9].tolist() == [8, 9, 10, 11]
     assert valid[0, 0, 0].tolist() == [x not in (9, 10, 11) for x in range(16)]
-
-
-def test_constant_disparity_shifts_nothing():
-    flat = normalise(torch.full((2, 3, 5), 7.0))
-    assert torch.equal(flat, torch.zeros(2, 3, 5))
-
-
-def test_normalisation_per_image_ignores_the_rest_of_the_batch():
-    disparity = torch.stack([torch.rand(4, 4), 100 * torch.rand(4, 4)])
-    alone = torch.cat([normalise(d.unsqueeze(0)) for d in disparity])
-    assert torch.equal(normalise(disparity, "image"), alone)
-    assert normalise(disparity, "batch")[0].max() < 0.02
 
 
 def test_offset_of_another_size_is_refused_in_one_line():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stereo.depth.parallax import disparity_pixels
 from stereo.options import preset
-from stereo.pixels.holes import fill_holes, fuse, mirror_background
+from stereo.pixels.holes import fill_holes, fuse
 from stereo.pixels.inpaint import Guide, right_noise, trust
 from stereo.pixels.right_view import known_cells
 
@@ -20,12 +20,29 @@ def random_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return warped, rng.random((height, width)) > 0.05
 
 
+FAR_PX, NEAR_PX = 2.0, 14.0
+
+
+def fill_flat(warped: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Fill holes that no object made."""
+    return fill_holes(warped, valid, np.zeros(valid.shape, np.float32))[0]
+
+
+def behind_an_object(background: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Put a dark near object before a view (64, 96, 3): columns 40 to 51 come into sight."""
+    picture, columns = background.copy(), np.arange(96)
+    picture[:, :40] = 20
+    valid = np.tile((columns < 40) | (columns >= 52), (64, 1))
+    picture[~valid] = 0
+    return picture, valid, np.tile(np.where(columns < 40, NEAR_PX, FAR_PX), (64, 1))
+
+
 @given(st.integers(0, 2**31))
 @settings(max_examples=25)
 def test_warped_pixels_are_kept_exactly(seed):
     warped, valid = random_case(seed)
     change = 255 * torch.randn(3, 16, 24, generator=torch.Generator().manual_seed(seed))
-    right = fuse(fill_holes(warped, valid), valid, change)
+    right = fuse(fill_flat(warped, valid), valid, change)
     assert np.array_equal(right[valid], warped[valid])
 
 
@@ -33,7 +50,7 @@ def test_warped_pixels_are_kept_exactly(seed):
 @settings(max_examples=25)
 def test_without_a_change_the_filling_stands(seed):
     warped, valid = random_case(seed)
-    filled = fill_holes(warped, valid)
+    filled = fill_flat(warped, valid)
     assert np.array_equal(fuse(filled, valid, torch.zeros(3, 4, 6)), filled)
 
 
@@ -49,40 +66,53 @@ def test_a_change_is_taken_over_in_holes_alone():
 def test_no_hole_and_nothing_but_holes():
     warped, _ = random_case(1)
     whole = np.ones(warped.shape[:2], bool)
-    assert np.array_equal(fuse(fill_holes(warped, whole), whole, torch.ones(3, 8, 8)), warped)
-    assert fill_holes(np.zeros_like(warped), ~whole).shape == warped.shape
+    assert np.array_equal(fuse(fill_flat(warped, whole), whole, torch.ones(3, 8, 8)), warped)
+    assert fill_flat(np.zeros_like(warped), ~whole).shape == warped.shape
 
 
-def test_holes_continue_the_background_and_not_the_object_before_it():
-    """The right eye sees more of what lies to the right of a near object."""
-    picture = np.full((64, 96, 3), 200, np.uint8)
-    picture[:, :40] = 20  # the near object
-    valid = np.ones((64, 96), bool)
-    valid[:, 40:52] = False
-    hole = fill_holes(np.where(valid[..., None], picture, 0), valid)[~valid].reshape(64, 12, 3)
-    assert hole.mean() > 130
-    assert np.abs(hole[:, -1].astype(int) - 200).max() <= 4
-    mirrored = fill_holes(picture[:, ::-1] * valid[:, ::-1, None], valid[:, ::-1], eye="left")
-    assert np.array_equal(mirrored[:, ::-1][~valid], hole.reshape(-1, 3))
+def test_no_colour_of_the_object_enters_the_hole_behind_it():
+    """The right eye sees more to the right of a near object, whose rim is no background."""
+    warped, valid, disparity_px = behind_an_object(np.full((64, 96, 3), 200, np.uint8))
+    warped[:, 52] = 90  # half object, half background, where the map puts the background
+    filled, kept = fill_holes(warped, valid, disparity_px)
+    assert (filled[:, 40:] == 200).all() and (filled[:, :40] == 20).all()
+    assert np.array_equal(np.flatnonzero(~kept[0]), range(40, 53))
+    mirrored = [values[:, ::-1] for values in (warped, valid, disparity_px)]
+    for values, other in zip((filled, kept), fill_holes(*mirrored, eye="left"), strict=True):
+        assert np.array_equal(values, other[:, ::-1])
 
 
-def test_the_mirror_stands_at_the_border_of_the_background():
-    valid = np.array([[1, 0, 0, 0, 1, 1, 1, 0, 0]], bool)
-    row = np.array([[10, 0, 0, 0, 40, 50, 60, 0, 0]], np.uint8)[..., None].repeat(3, 2)
-    # At the right rim the left side is mirrored; no mirror image is taken from a hole.
-    assert mirror_background(row, valid)[0, :, 0].tolist() == [10, 60, 50, 40, 40, 50, 60, 60, 50]
-    narrow = np.array([[1, 0, 0, 1, 0]], bool)
-    short = np.array([[10, 0, 0, 40, 0]], np.uint8)[..., None].repeat(3, 2)
-    assert mirror_background(short, narrow)[0, :, 0].tolist() == [10, 40, 40, 40, 40]
+def test_the_background_may_lie_to_the_left():
+    """Beside a hole that two objects make, the farther one is continued, wherever it lies."""
+    warped, valid, _ = behind_an_object(np.full((64, 96, 3), 200, np.uint8))
+    disparity_px = np.tile(np.where(np.arange(96) < 40, FAR_PX, NEAR_PX), (64, 1))
+    assert (fill_holes(warped, valid, disparity_px)[0][~valid] == 20).all()
 
 
-def test_textured_background_is_continued_with_its_texture():
-    """Repeating one column would leave streaks without contrast along rows."""
-    texture = np.random.default_rng(0).integers(60, 200, (64, 96, 3), dtype=np.uint8)
-    valid = np.ones((64, 96), bool)
-    valid[:, 40:52] = False
-    hole = fill_holes(texture, valid)[:, 40:52].astype(float)
-    assert np.abs(np.diff(hole, axis=1)).mean() > 8
+def test_rows_leave_no_streaks():
+    """Far from the border neighbouring rows are alike, whatever noise the border carries."""
+    noise = np.random.default_rng(0).integers(60, 200, (64, 96, 3), dtype=np.uint8)
+    warped, valid, disparity_px = behind_an_object(noise)
+    hole = fill_holes(warped, valid, disparity_px)[0][:, 40:52].astype(float)
+    row_means = hole.mean(axis=1)
+    assert row_means.std() < 0.4 * noise[:, 53:65].astype(float)[:, :1].std()
+    assert np.abs(np.diff(hole, axis=1)).mean() > 8, "its texture goes on"
+
+
+def test_objects_are_not_mirrored():
+    """A bright post near a hole stays one post."""
+    background = np.full((64, 96, 3), 100, np.uint8)
+    background[:, 58:66] = 250
+    warped, valid, disparity_px = behind_an_object(background)
+    hole = fill_holes(warped, valid, disparity_px)[0][:, 40:52].astype(int)
+    assert hole.max() < 175
+
+
+def test_a_picture_of_one_colour_stays_one():
+    plain = np.full((40, 60, 3), 77, np.uint8)
+    valid = np.ones((40, 60), bool)
+    valid[5:30, 10:45] = False  # wider than half of it
+    assert (fill_flat(plain * valid[..., None], valid) == 77).all()
 
 
 def test_a_cell_with_any_hole_is_not_known():

@@ -13,7 +13,7 @@ from stereo.pixels import right_view as fused
 from stereo.pixels.holes import fill_holes
 from stereo.pixels.inpaint import Guide, inpaint
 from stereo.pixels.right_view import warp_and_inpaint
-from stereo.pixels.warp import warp_right
+from stereo.pixels.warp import warp_with_disparity
 
 TOTAL = 6
 ALPHAS = tuple(np.linspace(0.9, 0.1, TOTAL))  # by index, which counts the steps down
@@ -101,8 +101,8 @@ def test_holes_change_as_the_decoded_latents_do(monkeypatch, weighed, levels):
         options=options,
         noise=zeros,
     )
-    warped, landed = warp_right(picture, disparity_px)
-    filled = fill_holes(warped, landed)
-    assert (~landed).any() and np.array_equal(valid, landed)
+    warped, landed, own_px = warp_with_disparity(picture, disparity_px)
+    filled, kept = fill_holes(warped, landed, own_px)
+    assert (~landed).any() and np.array_equal(valid, kept)
     assert np.array_equal(right[valid], warped[valid])
     assert np.array_equal(right[~valid], filled[~valid] + levels)

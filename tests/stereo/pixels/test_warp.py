@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stereo.pixels.warp import right_disparity, seen_from_right, warp_right
+from stereo.pixels.warp import right_disparity, seen_from_right, warp_right, warp_with_disparity
 
 
 def ramp(height: int = 4, width: int = 32) -> np.ndarray:
@@ -75,3 +75,15 @@ def test_bad_disparity_is_refused() -> None:
         warp_right(left, np.zeros((4, 9), np.float32))
     with pytest.raises(ValueError, match="NaN"):
         warp_right(left, np.full((4, 8), np.nan, np.float32))
+
+
+@pytest.mark.parametrize("eye", ["left", "right"])
+def test_the_new_view_comes_with_its_own_disparity(eye) -> None:
+    disparity = np.zeros((2, 32), np.float32)
+    disparity[:, 12:18] = 5
+    view, valid, own = warp_with_disparity(np.full((2, 32, 3), 50, np.uint8), disparity, eye=eye)
+    near = slice(7, 13) if eye == "right" else slice(17, 23)
+    expected = np.zeros((2, 32))
+    expected[:, near] = 5
+    np.testing.assert_array_equal(own, expected)
+    assert not own[~valid].any() and (view[valid] == 50).all()

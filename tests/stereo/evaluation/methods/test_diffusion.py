@@ -78,10 +78,11 @@ def test_latent_inpainting_keeps_what_the_warp_reached(models: Models, task: Ren
 def test_best_gives_the_warp_where_it_reached(models: Models, task: RenderingTask) -> None:
     made = make_method("best", models)(task)
     warped, valid = warp_right(task.left, task.disparity_px)
-    np.testing.assert_array_equal(made.valid, valid)
+    assert valid[made.valid].all()
     same = (made.right == warped).all(-1)
-    # All but the rims of the holes.
-    assert same[valid].mean() > 0.9 and not same[~valid].all()
+    # All but the background beside holes, which shows the rim of what is before it.
+    assert same[made.valid].all() and made.valid.sum() > 0.9 * valid.sum()
+    assert not same[~valid].all()
     assert made.settings["metric_disparity"] is True
 
 

@@ -47,7 +47,7 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture
 def open_page(browser: "Browser", tmp_path: Path) -> Iterator[Opener]:
-    """Return an opener of pages from disk; fails the test when a page had faults."""
+    """Return an opener of pages from disk, in a mode; fails the test when a page had faults."""
     opened: list[Viewer] = []
 
     def open_page(
@@ -57,6 +57,7 @@ def open_page(browser: "Browser", tmp_path: Path) -> Iterator[Opener]:
         calm: bool = True,
         touch: bool = False,
         before: str = "",
+        mode: str | None = "Side by side",
     ) -> Viewer:
         path = tmp_path / f"{len(opened)}_viewer.html"
         path.write_text(viewer_page(pair or make_pair()), encoding="utf-8")
@@ -72,6 +73,8 @@ def open_page(browser: "Browser", tmp_path: Path) -> Iterator[Opener]:
         viewer.page.goto(path.as_uri())
         viewer.page.locator("#controls").wait_for(state="visible")
         opened.append(viewer)
+        if mode:
+            viewer.choose(mode)
         return viewer
 
     yield open_page

@@ -21,10 +21,10 @@ from tests.stereo.formats.viewer.conftest import make_pair
 
 EVIL = "</script><script>alert(1)</script> \" onload='x' &lt; <!-- 猫\u2028"
 MODES = (
+    "wiggle",
     "side-by-side",
     "cross-eyed",
     "anaglyph",
-    "wiggle",
     "compare",
     "viewpoint",
     "disparity",
@@ -50,7 +50,27 @@ def test_every_mode_and_every_kind_of_glasses_is_there() -> None:
     page = viewer_page(make_pair())
     assert tuple(re.findall(r'name="mode" value="([\w-]+)"', page)) == MODES
     glasses = {name for name in FORMATS if name.startswith("anaglyph")}
-    assert set(re.findall(r'<option value="(\w+)">', page)) == set(GLASSES) == glasses
+    kinds = re.findall(r'<option value="(\w+)">', page)
+    assert set(kinds) == set(GLASSES) == glasses
+    assert kinds[0] in DEFAULT_FORMATS  # what the scripts write, too
+
+
+def test_large_pairs_stay_light_and_are_read_back_at_their_size(tmp_path: Path) -> None:
+    small = make_pair(disparity_range_px=[0.0, 150.0])
+    large = {
+        name: getattr(small, name).repeat(48, 0).repeat(48, 1)
+        for name in ("left", "right", "disparity", "valid")
+    }
+    noise = np.random.default_rng(0).normal(0, 20, large["left"].shape)
+    views = {eye: (large[eye] + noise).clip(0, 255).astype(np.uint8) for eye in ("left", "right")}
+    pair = replace(small, **{**large, **views})
+    path = save_pair(pair, tmp_path, formats=["viewer"])[0]
+    assert path.stat().st_size < 8_000_000
+    back = load(path)
+    assert back.left.shape == pair.left.shape == (1536, 2304, 3)
+    assert np.abs(back.left.astype(int) - pair.left).mean() < 15
+    assert np.abs(back.disparity - pair.disparity).mean() < 0.02
+    assert (back.valid != pair.valid).mean() < 0.01
 
 
 def test_settings_cannot_leave_their_place() -> None:

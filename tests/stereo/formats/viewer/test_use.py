@@ -97,9 +97,9 @@ def test_shortcuts_can_be_switched_off(open_page: Opener) -> None:
 
 
 def test_everything_is_reached_with_tab_and_shows_its_focus(open_page: Opener) -> None:
-    viewer = open_page()
+    viewer = open_page(mode=None)
     names = []
-    for _ in range(10):
+    for _ in range(13):
         viewer.page.keyboard.press("Tab")
         shown = viewer.ask(
             "(() => { const e = document.activeElement;"
@@ -109,8 +109,8 @@ def test_everything_is_reached_with_tab_and_shows_its_focus(open_page: Opener) -
         )
         assert shown[1] >= 1 and shown[2] != "none", shown
         names.append(shown[0])
-    expected = "picture mode reset strength convergence size holes fullscreen SUMMARY SUMMARY"
-    assert names == expected.split()
+    expected = "picture mode speed play reset strength convergence size zoom holes fullscreen"
+    assert names == [*expected.split(), "SUMMARY", "SUMMARY"]
 
 
 def test_page_fits_360_pixels(open_page: Opener) -> None:
@@ -162,6 +162,13 @@ def test_nothing_moves_for_those_who_want_calm(open_page: Opener) -> None:
     assert moves(viewer)
     viewer.page.get_by_role("button", name="Pause").click()
     assert not moves(viewer)
+
+
+def test_bare_eyes_are_shown_something_first(open_page: Opener) -> None:
+    viewer = open_page(calm=False, mode=None)
+    assert mode(viewer) == "wiggle" and moves(viewer)
+    viewer = open_page(calm=True, mode=None)
+    assert mode(viewer) == "wiggle" and not moves(viewer)
 
 
 def test_wiggle_plays_when_chosen_and_stops_when_left(open_page: Opener) -> None:
