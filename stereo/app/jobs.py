@@ -14,6 +14,7 @@ from stereo.app.request import Request, with_inputs
 from stereo.app.results import Result, Shelves, save_result
 from stereo.app.settings import MAX_PICTURES, Limits
 from stereo.app.store import Key, Loaded, ModelStore, model_key
+from stereo.cli.embedded import input_note
 from stereo.cli.job import run
 from stereo.cli.progress import STAGES
 
@@ -56,6 +57,7 @@ class Job:
     Attributes:
         pictures: how many it works on, one after the other.
         left_out: what was wrong with those that it could not use.
+        note: what the model makes of the inputs, where that is not all that could be.
     """
 
     key: Key
@@ -65,6 +67,7 @@ class Job:
     future: "Future[list[Result]] | None" = None
     left_out: list[str] = field(default_factory=list)
     place: str = ""
+    note: str = ""
 
     def say(self, update: Update) -> None:
         """Tell the visitor, or stop if the visitor said so."""
@@ -170,6 +173,7 @@ class Desk:
 
     def _make(self, job: Job, request: Request, loaded: Loaded, shelf: Path) -> list[Result]:
         stereo_job = with_inputs(request, loaded, self.limits)
+        job.note = job.note or input_note(loaded.models.diffusion, stereo_job)
         job.say(Update("Starting"))
         pairs = run(stereo_job, loaded.models, Reporter(job, loaded.colours))
         job.say(Update("Saving"))

@@ -55,10 +55,10 @@ def notice(words: str, *, bad: bool = False) -> str:
     return f'<p class="sd-notice {kind}" role="{role}">{escape(words)}</p>'
 
 
-def done() -> str:
-    """Say that all went well; on small windows the pair is further down."""
+def done(note: str) -> str:
+    """Say that all went well, with a note; on small windows the pair is further down."""
     see = '<a class="sd-see" href="#result">See the pair</a>'
-    return f'<p class="sd-notice sd-good" role="status">Done. {see}</p>'
+    return f'<p class="sd-notice sd-good" role="status">Done. {escape(note)} {see}</p>'
 
 
 def inputs_preview(picture: str | None, disparity: str, *, own: bool) -> str:

@@ -233,7 +233,7 @@ def _in_words(error: ValueError | OSError) -> str:
 def _done(job: Job) -> str:
     """Say that a job is done, and which of several pictures it left out."""
     if not job.left_out:
-        return markup.done()
+        return markup.done(job.note)
     made = job.pictures - len(job.left_out)
     words = f"{made} of {job.pictures} pictures are done. Left out: {'; '.join(job.left_out)}"
     return markup.notice(words, bad=True)
