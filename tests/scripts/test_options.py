@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -422,6 +423,17 @@ def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
         comfort = cli_options.comfort_options(args).comfort
         assert (options.convergence, comfort) == expected, words
         cli_options.baseline_options(args, options)
+
+
+def test_maps_with_fine_edges_are_fitted_unless_told_otherwise() -> None:
+    from stereo.options import preset
+
+    best, given = preset("best"), {"refined_edges": None, "edge_dilation_percent": None}
+    fine = cli_options.fine_edges(Namespace(**given), best)
+    assert (fine.refined_edges, fine.edge_dilation_percent) == (True, 0.2)
+    told = cli_options.fine_edges(Namespace(**given | {"refined_edges": False}), best)
+    assert (told.refined_edges, told.edge_dilation_percent) == (False, 0.2)
+    assert cli_options.fine_edges(Namespace(**given), preset("paper")) == preset("paper")
 
 
 def test_names_and_the_size_of_wiggles_reach_the_files(
