@@ -21,11 +21,11 @@ FORMATS = --format sbs --format left --format right --format disparity --format 
 help:
 	@echo "make demo       three workflows on the embedded model, into $(OUTPUTS)/"
 	@echo "make metrics    methods and presets on 24 scenes, tables into $(METRICS)/"
-	@echo "make test       ruff and all quick tests"
+	@echo "make test       ruff, mypy and all quick tests"
 	@echo "make test-slow  tests of minutes, and of full-size models"
 	@echo "make test-browser  viewer and page in a headless Chromium, which must be installed"
 	@echo "make test-gpu   tests that need a CUDA device"
-	@echo "make lint       ruff alone"
+	@echo "make lint       ruff and mypy alone"
 	@echo "make clean      remove caches and outputs (.venv stays)"
 
 setup: $(READY)
@@ -68,7 +68,8 @@ test-gpu: $(READY)
 lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 clean:
-	rm -rf outputs .pytest_cache .ruff_cache .hypothesis
+	rm -rf outputs .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -exec rm -rf {} +

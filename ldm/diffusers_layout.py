@@ -75,7 +75,8 @@ def read_pipeline(path: Path) -> Converted:
         depth = Part(folder, "depth_estimator", "depth_estimator", CONFIG)
         params["depth_stage_config"] = depth_config(depth)
         readers["depth_estimator"] = ("depth_model.model.", depth_weights)
-    tensors, mapped = {}, []
+    tensors: dict[str, Tensor] = {}
+    mapped: list[bool] = []
     for part, (prefix, rename) in readers.items():
         held, is_mapped = folder.read_weights(part)
         tensors |= {prefix + name: tensor for name, tensor in rename(held).items()}

@@ -101,7 +101,7 @@ def _tensors_elsewhere(path: Path, metadata: Mapping[str, str]) -> dict[str, Ten
 
     Our own files do: they share parts, and with them would be larger than a file here may be.
     """
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for prefix, file in _files_elsewhere(path, metadata).items():
         part, _ = read_tensors(file)
         tensors |= {f"{prefix}{name}": tensor for name, tensor in part.items()}

@@ -15,7 +15,7 @@ COMMANDS = {
     "image": ("stereo.cli.workflows:image", "stereo pairs from pictures"),
     "evaluate": ("stereo.evaluation.cli:main", "methods on stereo data sets, tables"),
     "app": ("stereo.app.command:main", "the page to work on, in a browser"),
-    "fetch": ("stereo.fetch:main", "get published weights"),
+    "fetch": ("stereo.fetch.__main__:main", "get published weights"),
     "info": ("stereo.info:main", "the settings that a result carries"),
 }
 USAGE = f"usage: {CONSOLE} COMMAND [OPTION ...]\n\n" + "".join(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.depth.parallax import disparity_pixels, enlarge, normalise, relative_cells, widen_edges
+from stereo.depth.refine import refine
 from stereo.method.denoise import LeftBranch, denoise_joint, denoise_right
 from stereo.method.latent_shift import LatentShift, latent_shift
 from stereo.method.run import Run
@@ -135,8 +136,10 @@ def warped_pixels(work: Work, left: LeftView) -> Views:
     percent = work.options.edge_dilation_percent
     disparity = enlarge(left.disparity, left.pictures.shape[1:3])
     widened = [
-        one if own else widen_edges(one, percent)
-        for one, own in zip(disparity.split(1), left.has_own_map, strict=True)
+        one if own else widen_edges(_fitted(one, picture, work.options), percent)
+        for one, picture, own in zip(
+            disparity.split(1), left.pictures, left.has_own_map, strict=True
+        )
     ]
     disparity = torch.cat(widened)
     disparity_px = disparity_pixels(disparity, work.options).cpu().numpy()
@@ -152,6 +155,14 @@ def warped_pixels(work: Work, left: LeftView) -> Views:
     )
     ranges_px = [(float(one.min()), float(one.max())) for one in disparity_px]
     return Views(left.pictures, right, valid, ranges_px, disparity)
+
+
+def _fitted(disparity: Tensor, picture: np.ndarray, options: StereoOptions) -> Tensor:
+    """Fit the edges of disparity (1, H, W) to those of its picture, where that is wanted."""
+    if not options.refined_edges:
+        return disparity
+    refined = refine(disparity[0].float().cpu().numpy(), picture)
+    return torch.from_numpy(refined)[None].to(disparity)
 
 
 def as_eyes_see(pair: StereoPair, range_px: RangePx, options: StereoOptions) -> StereoPair:

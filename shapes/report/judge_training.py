@@ -43,7 +43,8 @@ class LabelledScenes:
 
 def choose_seeds(first: int, count: int, *, objects: int | None = None) -> list[int]:
     """Return the first `count` seeds whose scenes have one or two objects (or just `objects`)."""
-    seeds, seed = [], first
+    seeds: list[int] = []
+    seed = first
     while len(seeds) < count:
         named = draw_scene(seed).named
         if named == objects or (objects is None and named <= MOST_OBJECTS):

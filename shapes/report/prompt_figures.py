@@ -147,7 +147,8 @@ def has_shape(seen: Seen, ask: Ask) -> bool:
 @torch.no_grad()
 def true_scenes(judge: Judge, count: int, *, objects: int) -> tuple[list[Ask], list[Seen]]:
     """Look at held-out scenes, with what their own captions would ask for."""
-    asks, pictures, first = [], [], HELD_OUT_FIRST_SEED + TRUE_SCENES_OFFSET
+    asks: list[Ask] = []
+    pictures, first = [], HELD_OUT_FIRST_SEED + TRUE_SCENES_OFFSET
     while len(asks) < count:
         seeds = choose_seeds(first, count - len(asks), objects=objects)
         views = render_views(seeds)

@@ -98,7 +98,8 @@ def open_pool(folder: Path, count: int | None = None) -> Pool:
         FileNotFoundError: `folder` holds no whole shard.
         ValueError: a file is damaged.
     """
-    shards, room = [], count
+    shards: list[Shard] = []
+    room = count
     while (room is None or room > 0) and _paths(folder, len(shards))[-1].exists():
         images, disparity, captions = _paths(folder, len(shards))
         shard = Shard(_map_array(images), _map_array(disparity), _read_json(captions)[:room])

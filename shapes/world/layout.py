@@ -55,7 +55,8 @@ def place_solids(
         share = rng.uniform(*(staging.pair_share if count == 2 else (0.27, 0.38)))
         distance = focal * 1.05 / share
     swap = rng.random() < 0.5
-    placed, taken = [], []
+    placed: list[Solid] = []
+    taken: list[tuple[float, float, float]] = []
     for index, (solid, reach) in enumerate(drawn):
         for _ in range(40):
             side = 1 - index if swap and count == 2 else index

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -183,7 +183,7 @@ def _render_batches(
 
 def _join(parts: list[Result]) -> Result:
     """Concatenate results of batches field by field."""
-    joined = {}
+    joined: dict[str, Any] = {}
     for entry in fields(parts[0]):
         values = [getattr(part, entry.name) for part in parts]
         is_tensor = isinstance(values[0], Tensor)

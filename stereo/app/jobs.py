@@ -1,9 +1,10 @@
 """Jobs: one thread each, in line for a model, telling how far they are, stopped on request."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from queue import Empty, Queue
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 from stereo.app.preview import PairPreview
 from stereo.app.request import Request, with_inputs
 from stereo.app.results import Result, Shelves, save_result
-from stereo.app.settings import Limits
-from stereo.app.store import Key, ModelStore, model_key
+from stereo.app.settings import MAX_PICTURES, Limits
+from stereo.app.store import Key, Loaded, ModelStore, model_key
+from stereo.cli.embedded import input_note
 from stereo.cli.job import run
 from stereo.cli.progress import STAGES
 
@@ -50,18 +52,28 @@ class Update:
 
 @dataclass(eq=False)
 class Job:
-    """A running or waiting job, in line for the model `key`."""
+    """A running or waiting job, in line for the model `key`.
+
+    Attributes:
+        pictures: how many it works on, one after the other.
+        left_out: what was wrong with those that it could not use.
+        note: what the model makes of the inputs, where that is not all that could be.
+    """
 
     key: Key
+    pictures: int = 1
     updates: "Queue[Update]" = field(default_factory=Queue)
     stopped: Event = field(default_factory=Event)
     future: "Future[list[Result]] | None" = None
+    left_out: list[str] = field(default_factory=list)
+    place: str = ""
+    note: str = ""
 
     def say(self, update: Update) -> None:
         """Tell the visitor, or stop if the visitor said so."""
         if self.stopped.is_set():
             raise Cancelled
-        self.updates.put(update)
+        self.updates.put(replace(update, words=self.place + update.words))
 
     def follow(self) -> Iterator[Update]:
         """Yield the latest update until the job is over; an iterator given up stops it."""
@@ -92,22 +104,26 @@ class Desk:
         self._lock = Lock()
         self._jobs: dict[str, Job] = {}  # in the order in which they came
 
-    def start(self, visitor: str, request: Request) -> Job:
-        """Start a job, or let it wait in line.
+    def start(self, visitor: str, requests: Sequence[Request]) -> Job:
+        """Start a job, or let it wait in line; its requests differ in their pictures alone.
 
         Raises:
             ValueError: for a request that makes no sense, a visitor whose job is not over, or
                 when too many are waiting.
         """
-        request.check()
+        if len(requests) > MAX_PICTURES:
+            raise ValueError(f"pictures: got {len(requests)}, expected at most {MAX_PICTURES}")
+        first = requests[0]
+        first.check()
         with self._lock:
             self._jobs = {who: job for who, job in self._jobs.items() if not job.future.done()}
             if visitor in self._jobs:
                 raise ValueError("Your earlier job is still running: wait for it, or cancel it.")
             if len(self._jobs) >= self.limits.jobs:
                 raise ValueError("Too many people are waiting. Please try again in a few minutes.")
-            job = self._jobs[visitor] = Job(model_key(request.task, request.checkpoint))
-            job.future = self._pool.submit(self._run, job, visitor, request)
+            key = model_key(first.task, first.checkpoint)
+            job = self._jobs[visitor] = Job(key, len(requests))
+            job.future = self._pool.submit(self._run, job, visitor, requests)
         return job
 
     def cancel(self, visitor: str) -> bool:
@@ -131,19 +147,37 @@ class Desk:
                 job.stopped.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, job: Job, visitor: str, request: Request) -> list[Result]:
+    def _run(self, job: Job, visitor: str, requests: Sequence[Request]) -> list[Result]:
+        """Make all pairs of a job; of several pictures those that cannot be used are left out."""
         while ahead := self._ahead(job):
             people = "1 job is" if ahead == 1 else f"{ahead} jobs are"
             job.say(Update(f"Waiting: {people} ahead of yours"))
             job.stopped.wait(UPDATE_S)
         job.say(Update("Loading the model"))
-        loaded = self.store.get(request.task, request.checkpoint)
+        loaded = self.store.get(requests[0].task, requests[0].checkpoint)
+        shelf, results = self.shelves.folder(visitor), []
+        for number, request in enumerate(requests, 1):
+            job.place = f"Picture {number} of {len(requests)}: " if len(requests) > 1 else ""
+            try:
+                results += self._make(job, request, loaded, shelf)
+            except ValueError as error:
+                if len(requests) == 1:
+                    raise
+                job.left_out.append(str(error))
+            except BaseException:
+                _delete(results)
+                raise
+        if not results:
+            raise ValueError(f"none of the {len(requests)} pictures can be used: {job.left_out[0]}")
+        return results
+
+    def _make(self, job: Job, request: Request, loaded: Loaded, shelf: Path) -> list[Result]:
         stereo_job = with_inputs(request, loaded, self.limits)
+        job.note = job.note or input_note(loaded.models.diffusion, stereo_job)
         job.say(Update("Starting"))
         pairs = run(stereo_job, loaded.models, Reporter(job, loaded.colours))
-        job.say(Update("Writing all formats"))
-        folder = self.shelves.folder(visitor)
-        return _save(job, pairs, lambda pair: save_result(pair, request, loaded, folder))
+        job.say(Update("Saving"))
+        return _save(job, pairs, lambda pair: save_result(pair, request, loaded, shelf))
 
     def _ahead(self, job: Job) -> int:
         """Return how many jobs for the same model came before and are not over."""
@@ -196,7 +230,11 @@ def _save(
             if job.stopped.is_set():
                 raise Cancelled
     except (Cancelled, OSError):
-        for result in results:
-            result.delete()
+        _delete(results)
         raise
     return results
+
+
+def _delete(results: "list[Result]") -> None:
+    for result in results:
+        result.delete()

@@ -1,12 +1,12 @@
 """Pieces of HTML for the page; everything that came from a visitor is escaped."""
 
 from html import escape
-from pathlib import Path
-from urllib.parse import quote
 
+from stereo.app.downloads import ALL
 from stereo.app.jobs import Update
 from stereo.app.results import Result
-from stereo.formats import FORMATS
+from stereo.formats import DEFAULT_FORMATS, FORMATS
+from stereo.formats.names import NAMES, tag
 
 # What a visitor picks from, by format.
 GROUPS = {
@@ -19,11 +19,12 @@ GROUPS = {
     "Depth and holes": ("disparity", "disparity_npy", "disparity_colour", "mask", "rgbd"),
     "More": ("overview", "settings"),
 }
-SETTINGS = "all settings, and the command"
+SETTINGS_ABOUT = "all settings, and the command"
 IDLE = (
-    '<div class="sd-idle"><p>The pair will appear here, with a page to view it in and files for '
-    "3D glasses, headsets and screens.</p></div>"
+    '<div class="sd-frame sd-idle"><p>The pair will appear here, with a page to view it in and '
+    "files for 3D glasses, headsets and screens.</p></div>"
 )
+NO_INPUTS = '<div class="sd-inputs"><p>The picture and its depth will appear here.</p></div>'
 HEADER = (
     '<header class="sd-header"><h1>StereoDiffusion</h1>'
     "<p>A prompt, a picture’s depth, or a photo becomes a stereo pair. "
@@ -31,23 +32,21 @@ HEADER = (
 )
 
 
-def file_address(path: Path) -> str:
-    """Return the address of a served file, relative to the page."""
-    return f"gradio_api/file={quote(str(path))}"
-
-
 def progress(update: Update) -> str:
-    """Show a running job: what is done, how far, and the pair as it is so far."""
+    """Show a running job: what is done, and how far."""
     value = "" if update.share is None else f' value="{update.share:.3f}"'
     words = escape(update.words)
-    views = ""
-    if update.left is not None:
-        views = _views(_preview(update.left, "left"), _preview(update.right, "right"))
     return (
         f'<div class="sd-progress"><p class="sd-words"><strong>{words}</strong>'
         f"<span>{escape(update.detail)}</span></p>"
-        f'<progress max="1"{value} aria-label="{words}"></progress>{views}</div>'
+        f'<progress max="1"{value} aria-label="{words}"></progress></div>'
     )
+
+
+def so_far(update: Update) -> str:
+    """Show the pair as it is so far."""
+    views = _views(_preview(update.left, "left"), _preview(update.right, "right"))
+    return f'<div class="sd-frame sd-sofar">{views}</div>'
 
 
 def notice(words: str, *, bad: bool = False) -> str:
@@ -56,52 +55,67 @@ def notice(words: str, *, bad: bool = False) -> str:
     return f'<p class="sd-notice {kind}" role="{role}">{escape(words)}</p>'
 
 
-def inputs_preview(picture: str | None, disparity: str, *, own: bool, note: str = "") -> str:
+def done(note: str) -> str:
+    """Say that all went well, with a note; on small windows the pair is further down."""
+    see = '<a class="sd-see" href="#result">See the pair</a>'
+    return f'<p class="sd-notice sd-good" role="status">Done. {escape(note)} {see}</p>'
+
+
+def inputs_preview(picture: str | None, disparity: str, *, own: bool) -> str:
     """Show a picture beside its disparity, both as addresses."""
     source = "your map" if own else "as the depth network sees it"
     maps = _figure(disparity, "Disparity: near is bright", f"Disparity, {source}")
     first = _figure(picture, "The picture", "Picture") if picture else ""
-    small = f'<p class="sd-note">{escape(note)}</p>' if note else ""
-    return f"{_views(first, maps)}{small}"
+    return f'<div class="sd-inputs">{_views(first, maps)}</div>'
 
 
-def result(shown: Result, viewer: str) -> str:
-    """Show a finished pair in its viewer, an HTML document, and links to all of its files."""
+def viewer(shown: Result) -> str:
+    """Show a finished pair in its viewer, which has no access to this page."""
+    return (
+        '<iframe class="sd-frame" title="Viewer of the pair" '
+        'sandbox="allow-scripts allow-downloads" allow="fullscreen; xr-spatial-tracking" '
+        f'src="{shown.address}/viewer?inline"></iframe>'
+    )
+
+
+def about(shown: Result) -> str:
+    """Say what a finished pair is, with all that can be had of it."""
     width, height = shown.size_px
     return (
         f'<section class="sd-result"><h2>{escape(shown.title)}</h2>'
-        f'<p class="sd-note">{width} × {height} px for each eye. '
-        f"{escape(shown.comfort)}</p>"
-        f"{_viewer(viewer)}{downloads(shown)}</section>"
+        f'<p class="sd-note">{width} × {height} px for each eye. {escape(shown.comfort)}</p>'
+        f"{downloads(shown)}</section>"
     )
 
 
 def downloads(shown: Result) -> str:
-    """List the files of a result in groups."""
-    parts = "".join(_download_group(title, names, shown) for title, names in GROUPS.items())
-    return f'<details class="sd-downloads" open><summary>Downloads</summary>{parts}</details>'
-
-
-def _download_group(title: str, names: tuple[str, ...], shown: Result) -> str:
-    links = "".join(_download(name, shown.files[name]) for name in names if name in shown.files)
-    return f"<h3>{escape(title)}</h3><ul>{links}</ul>" if links else ""
-
-
-def _download(name: str, path: Path) -> str:
-    about = FORMATS[name].about if name in FORMATS else SETTINGS
+    """List the formats of a result in groups; each is made when it is asked for."""
+    groups = "".join(_download_group(title, names, shown) for title, names in GROUPS.items())
+    names = "".join(f'<option value="{name}">{tag("sbs", name)}</option>' for name in NAMES)
+    address = f"{shown.address}/{ALL}"
     return (
-        f'<li><a href="{escape(file_address(path))}" download="{escape(path.name)}" '
-        f'data-format="{escape(name)}"><span>{escape(about[0].upper() + about[1:])}</span>'
-        f"<small>{escape(path.suffix[1:])}</small></a></li>"
+        f'<form class="sd-downloads" action="{address}" method="get"><h3>Downloads</h3>'
+        '<div class="sd-zip"><button data-format="chosen">Chosen as ZIP</button>'
+        f'<a href="{address}" download data-format="{ALL}">All as ZIP</a>'
+        f'<label>Side by side is called <select name="names">{names}</select></label></div>'
+        f"{groups}</form>"
     )
 
 
-def _viewer(document: str) -> str:
-    """Embed a page that has no access to this one."""
+def _download_group(title: str, names: tuple[str, ...], shown: Result) -> str:
+    links = "".join(_download(name, shown) for name in names)
+    return f"<h3>{escape(title)}</h3><ul>{links}</ul>"
+
+
+def _download(name: str, shown: Result) -> str:
+    about = FORMATS[name].about if name in FORMATS else SETTINGS_ABOUT
+    kind = FORMATS[name].ending.rpartition(".")[2] if name in FORMATS else "json"
+    words = escape(about[0].upper() + about[1:])
+    chosen = " checked" if name in DEFAULT_FORMATS else ""
+    box = f'<input type="checkbox" name="format" value="{name}" aria-label="{words}"{chosen}>'
     return (
-        '<iframe class="sd-viewer" title="Viewer of the pair" loading="lazy" '
-        'sandbox="allow-scripts allow-downloads" allow="fullscreen; xr-spatial-tracking" '
-        f'srcdoc="{escape(document)}"></iframe>'
+        f'<li>{box if name in FORMATS else ""}<a href="{shown.address}/{name}" download '
+        f'data-format="{name}"><span>{words}</span><small>{kind}</small></a></li>'
     )
 
 

@@ -15,7 +15,7 @@ from stereo.app.jobs import Cancelled, Desk, Job
 from stereo.app.panels import TITLES, Panel, defaults, make_panel
 from stereo.app.previews import preview_inputs
 from stereo.app.request import SHOWN_CHARACTERS
-from stereo.app.results import Result
+from stereo.app.results import THUMBNAIL, Result
 from stereo.runtime.memory import is_out_of_memory
 
 NO_MEMORY = "Out of memory: try a smaller picture or fewer pairs."
@@ -61,9 +61,9 @@ class Page:
         with self.blocks:
             gr.HTML(markup.HEADER)
             with gr.Row(equal_height=False, elem_classes="sd-columns"):
-                with gr.Column(scale=5, min_width=320), gr.Tabs():
+                with gr.Column(scale=1, min_width=320, elem_classes="sd-form"), gr.Tabs():
                     self._panels = [self._tab(task) for task in TITLES]
-                with gr.Column(scale=7, min_width=320, elem_classes="sd-stage"):
+                with gr.Column(scale=3, min_width=320, elem_classes="sd-stage"):
                     self._lay_out_results()
             self._connect()
 
@@ -72,31 +72,27 @@ class Page:
             return make_panel(task)
 
     def _lay_out_results(self) -> None:
-        self._status = gr.HTML("", elem_id="status")
-        self._cancel = gr.Button("Cancel", variant="secondary", visible=False, elem_id="cancel")
+        self._shown = gr.HTML(markup.IDLE, elem_id="result")
         self._gallery = gr.Gallery(
             [],
             label="Your results",
-            columns=5,
-            height="auto",
-            fit_columns=False,
+            columns=8,
+            height=150,
             allow_preview=False,
-            visible=False,
             interactive=False,
             buttons=[],
             elem_id="gallery",
         )
-        self._shown = gr.HTML(markup.IDLE, elem_id="result")
+        self._about = gr.HTML("", elem_id="about")
         self._results = gr.State([])
 
     def _connect(self) -> None:
         for panel in self._panels:
             self._connect_panel(panel)
-        self._cancel.click(self.cancel, None, [self._status], queue=False, api_visibility="private")
         self._gallery.select(
             self.select,
             [self._results],
-            [self._shown],
+            [self._shown, self._about],
             show_progress="hidden",
             api_visibility="private",
         )
@@ -109,6 +105,38 @@ class Page:
         def look(values: dict[Component, Any]) -> str:
             return preview_inputs(panel, values, self._desk)
 
+        hidden = {"show_progress": "hidden", "api_visibility": "private"}
+        panel.button.click(
+            start,
+            panel.inputs | {self._results},
+            self._changing(),
+            concurrency_limit=None,
+            **hidden,
+        )
+        panel.cancel.click(self.cancel, None, [panel.notice], queue=False, **hidden)
+        sources = [panel.fields[name] for name in ("picture", "own_map") if name in panel.fields]
+        gr.on(
+            [source.change for source in sources] + [panel.fields["map_kind"].change],
+            look,
+            panel.inputs,
+            [panel.preview],
+            concurrency_limit=2,
+            concurrency_id="previews",
+            **hidden,
+        )
+        # What was wrong is mended, or about to be.
+        mended = [
+            field.change if isinstance(field, gr.File) else field.input
+            for field in panel.fields.values()
+        ]
+        gr.on(mended, None, None, [panel.notice], js="() => ''", **hidden)
+        self._suit_checkpoint(panel)
+
+    def _suit_checkpoint(self, panel: Panel) -> None:
+        """Let steps and guidance follow the choice of a checkpoint."""
+        names = ("steps", "guidance_scale", "inner_steps")
+        suited = [panel.fields[name] for name in names if name in panel.fields]
+
         def suit(name: str) -> tuple[Any, ...]:
             try:
                 values = defaults(panel.task, pick_checkpoint(panel.task, name))
@@ -116,77 +144,60 @@ class Page:
                 return (gr.skip(),) * len(suited)  # starting a job says what is wrong
             return tuple(values[: len(suited)])
 
-        panel.button.click(
-            start,
-            panel.inputs | {self._results},
-            self._changing(),
-            show_progress="hidden",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-        sources = [panel.fields[name] for name in ("picture", "own_map") if name in panel.fields]
-        gr.on(
-            [source.change for source in sources] + [panel.fields["map_kind"].change],
-            look,
-            panel.inputs,
-            [panel.preview],
-            show_progress="minimal",
-            concurrency_limit=2,
-            concurrency_id="previews",
-            api_visibility="private",
-        )
-        suited = [
-            panel.fields[name]
-            for name in ("steps", "guidance_scale", "inner_steps")
-            if name in panel.fields
-        ]
         checkpoint = panel.fields["checkpoint"]
         checkpoint.input(suit, [checkpoint], suited, queue=False, api_visibility="private")
 
     def _changing(self) -> list[Component]:
-        shown = [self._status, self._shown, self._gallery, self._results, self._cancel]
-        return [*shown, *(panel.button for panel in self._panels)]
+        shown = [self._shown, self._about, self._gallery, self._results]
+        parts = [(panel.button, panel.cancel, panel.notice) for panel in self._panels]
+        return [*shown, *(part for each in parts for part in each)]
 
     def work(
         self, panel: Panel, values: dict[Component, Any], visitor: gr.Request
     ) -> Iterator[Changes]:
         """Run a job and show how it goes, what came of it, or why nothing did."""
+        earlier = values[self._results]
         try:
-            job = self._desk.start(visitor.session_hash, panel.request(values))
+            job = self._desk.start(visitor.session_hash, panel.requests(values))
         except ValueError as error:
-            yield {self._status: markup.notice(str(error), bad=True)}
+            yield {panel.notice: markup.notice(str(error), bad=True)}
             return
-        yield self._busy(True)
+        yield {**self._busy(panel, True), panel.notice: ""}
         for update in job.follow():
-            yield {self._status: markup.progress(update)}
-        yield self._busy(False)  # first, so that an unforeseen error leaves a usable page
-        yield self._outcome(job, values[self._results])
+            changes: Changes = {panel.notice: markup.progress(update)}
+            if update.left is not None:
+                changes[self._shown] = markup.so_far(update)
+            yield changes
+        yield self._busy(panel, False)  # first, so that an unforeseen error leaves a usable page
+        yield self._outcome(panel, job, earlier)
 
-    def _busy(self, busy: bool) -> Changes:
-        changes: Changes = {panel.button: gr.update(interactive=not busy) for panel in self._panels}
-        changes[self._cancel] = gr.update(visible=busy)
-        if busy:
-            changes[self._status] = ""
+    def _busy(self, panel: Panel, busy: bool) -> Changes:
+        changes: Changes = {each.button: gr.update(interactive=not busy) for each in self._panels}
+        changes[panel.cancel] = gr.update(interactive=busy)
         return changes
 
-    def _outcome(self, job: Job, earlier: list[Result]) -> Changes:
+    def _outcome(self, panel: Panel, job: Job, earlier: list[Result]) -> Changes:
+        before = self._present(earlier[0]) if earlier else {self._shown: markup.IDLE}
         try:
             made = job.future.result()
         except Cancelled:
-            return {self._status: markup.notice(STOPPED)}
+            return {**before, panel.notice: markup.notice(STOPPED)}
         except (ValueError, OSError) as error:
-            return {self._status: markup.notice(_in_words(error), bad=True)}
+            return {**before, panel.notice: markup.notice(_in_words(error), bad=True)}
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            return {self._status: markup.notice(NO_MEMORY, bad=True)}
+            return {**before, panel.notice: markup.notice(NO_MEMORY, bad=True)}
         results = self._keep([*reversed(made), *earlier])
         return {
-            self._status: markup.notice("Done."),
-            self._shown: _show(results[0]),
+            panel.notice: _done(job),
+            **self._present(results[0]),
             self._results: results,
-            self._gallery: gr.update(value=_thumbnails(results), visible=len(results) > 1),
+            self._gallery: gr.update(value=_thumbnails(results)),
         }
+
+    def _present(self, result: Result) -> Changes:
+        return {self._shown: markup.viewer(result), self._about: markup.about(result)}
 
     def _keep(self, results: list[Result]) -> list[Result]:
         kept = self._desk.limits.results
@@ -199,13 +210,13 @@ class Page:
         self._desk.cancel(visitor.session_hash)
         return markup.notice("Stopping after the present step …")
 
-    def select(self, results: list[Result], event: gr.SelectData) -> str:
+    def select(self, results: list[Result], event: gr.SelectData) -> Changes:
         """Show one of the visitor's results again."""
         if not isinstance(event.index, int) or not 0 <= event.index < len(results):
             shown = repr(event.index)[:SHOWN_CHARACTERS]
             words = f"result: got {shown}, expected a number below {len(results)}"
-            return markup.notice(words, bad=True)
-        return _show(results[event.index])
+            return {self._about: markup.notice(words, bad=True)}
+        return self._present(results[event.index])
 
     def leave(self, visitor: gr.Request) -> None:
         """Forget a visitor who closed the page."""
@@ -219,9 +230,14 @@ def _in_words(error: ValueError | OSError) -> str:
     return str(error).replace(f"{ROOT}{os.sep}", "")
 
 
-def _show(result: Result) -> str:
-    return markup.result(result, result.viewer_document())
+def _done(job: Job) -> str:
+    """Say that a job is done, and which of several pictures it left out."""
+    if not job.left_out:
+        return markup.done(job.note)
+    made = job.pictures - len(job.left_out)
+    words = f"{made} of {job.pictures} pictures are done. Left out: {'; '.join(job.left_out)}"
+    return markup.notice(words, bad=True)
 
 
 def _thumbnails(results: list[Result]) -> list[tuple[str, str]]:
-    return [(str(result.files["left"]), result.title) for result in results]
+    return [(str(result.folder / THUMBNAIL), result.title) for result in results]

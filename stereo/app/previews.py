@@ -10,7 +10,7 @@ from stereo.app.jobs import Desk
 from stereo.app.panels import Panel
 from stereo.app.preview import data_uri
 from stereo.app.request import Request
-from stereo.app.uploads import Picture, read_map, read_picture, shrunk
+from stereo.app.uploads import read_map, read_picture, shrunk
 from stereo.depth.disparity import normalise_disparity, predict_disparity
 from stereo.formats.maps import false_colours
 
@@ -20,12 +20,12 @@ PREVIEW_PIXELS = 360 * 240
 def preview_inputs(panel: Panel, values: dict[Component, Any], desk: Desk) -> str:
     """Show a picture beside its disparity, the visitor's own or the network's, or what is wrong."""
     try:
-        request = panel.request(values)
+        request = panel.requests(values)[0]
         if request.picture is None and request.own_map is None:
-            return ""
+            return markup.NO_INPUTS
         return _preview(request, desk)
     except (ValueError, OSError, MemoryError) as error:
-        return markup.notice(str(error), bad=True)
+        return f'<div class="sd-inputs">{markup.notice(str(error), bad=True)}</div>'
 
 
 def _preview(request: Request, desk: Desk) -> str:
@@ -33,16 +33,15 @@ def _preview(request: Request, desk: Desk) -> str:
     # Made small first: a colour map of many megapixels would take gigabytes.
     near = normalise_disparity(shrunk(_disparity(request, picture, desk), PREVIEW_PIXELS))
     return markup.inputs_preview(
-        picture and data_uri(shrunk(picture.image, PREVIEW_PIXELS), kind="JPEG"),
+        None if picture is None else data_uri(shrunk(picture, PREVIEW_PIXELS), kind="JPEG"),
         data_uri(false_colours(near)),
         own=request.own_map is not None,
-        note=picture.note if picture else "",
     )
 
 
-def _disparity(request: Request, picture: Picture | None, desk: Desk) -> np.ndarray:
+def _disparity(request: Request, picture: np.ndarray | None, desk: Desk) -> np.ndarray:
     if request.own_map is not None:
-        size_px = picture and picture.size_px
+        size_px = None if picture is None else picture.shape[1::-1]
         return read_map(request.own_map, desk.limits, size_px=size_px, kind=request.map_kind)
     depth_model = desk.store.depth_model(request.task, request.checkpoint)
-    return predict_disparity(depth_model, picture.image)
+    return predict_disparity(depth_model, picture)

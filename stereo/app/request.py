@@ -11,13 +11,17 @@ from stereo.app.store import Loaded
 from stereo.app.uploads import read_map, read_picture
 from stereo.cli.inputs import PICTURE_OPTIONS, check_text
 from stereo.cli.job import StereoJob
+from stereo.comfort.options import ComfortOptions
 from stereo.options import NullTextOptions, SamplingOptions, preset
 from stereo.pixels.codec import picture_size
 
 SCRIPTS = {"text": "txt2stereoimg.py", "depth": "depth2stereoimg.py", "image": "img2stereo.py"}
 SHOWN_CHARACTERS = 60
+# Of choices that a method makes itself, unless it is told otherwise.
+OWN = ""
 # Pixels are for the command line: they need a map made for the very picture.
 MAP_KINDS = ("near-bright", "far-bright", "depth")
+EYES = ("right", "left", "both")
 KINDS = {int: "a whole number", float: "a number", str: "text", bool: "yes or no"}
 KINDS |= {Path | None: "a file", Checkpoint: "a model"}
 
@@ -41,6 +45,9 @@ class Request:
     samples: int = 1
     strength: float = 1.0
     inner_steps: int = 10
+    comfort: str = "none"
+    convergence: str = OWN
+    eye: str = "right"
 
     def __post_init__(self) -> None:
         """Refuse values of other types, which no field of the page sends."""
@@ -60,13 +67,21 @@ class Request:
             raise ValueError(f"steps: got {self.steps}, expected at most {MAX_STEPS}")
         if self.samples > MAX_SAMPLES:
             raise ValueError(f"pairs: got {self.samples}, expected at most {MAX_SAMPLES}")
+        if self.eye not in EYES:
+            raise ValueError(f"eye: got {self.eye!r}, expected one of {', '.join(EYES)}")
         if self.map_kind not in MAP_KINDS:
             raise ValueError(f"map: got {self.map_kind!r}, expected one of {', '.join(MAP_KINDS)}")
         self.job()
 
     def job(self) -> StereoJob:
         """Return the job without its pictures and maps."""
-        options = preset(self.preset, scale_percent=self.scale_percent)
+        options = preset(
+            self.preset,
+            scale_percent=None if self._is_comfortable else self.scale_percent,
+            convergence=self._convergence(),
+            eye="left" if self.eye == "left" else None,
+            shift_both=self.eye == "both" or None,
+        )
         null_text = NullTextOptions(
             self.inner_steps, scale_with_steps=not options.published_bookkeeping
         )
@@ -77,7 +92,21 @@ class Request:
             options=options,
             sampling=self.sampling(),
             null_text=null_text,
+            comfort=ComfortOptions(comfort=self.comfort),
         )
+
+    @property
+    def _is_comfortable(self) -> bool:
+        return self.comfort != "none"
+
+    def _convergence(self) -> float | str | None:
+        if self.convergence in (OWN, "auto"):
+            return self.convergence or None
+        try:
+            return float(self.convergence)
+        except ValueError as error:
+            shown = f"{self.convergence!r:.{SHOWN_CHARACTERS}}"
+            raise ValueError(f"convergence: got {shown}, expected 0 to 1, or auto") from error
 
     def sampling(self) -> SamplingOptions:
         """Return the sampling options with the seed of the page's field; a photo is one sample."""
@@ -100,7 +129,10 @@ class Request:
             "map": self.map_kind if self.own_map else None,
             "ckpt": None if self.checkpoint.embedded else self.checkpoint.relative,
             "preset": self.preset,
-            "scale_factor": f"{self.scale_percent:g}",
+            "scale_factor": None if self._is_comfortable else f"{self.scale_percent:g}",
+            "comfort": self.comfort if self._is_comfortable else None,
+            "convergence": self.convergence or None,
+            "eye": None if self.eye == "right" else self.eye,
             "ddim_steps": sampling.steps,
             "scale": f"{sampling.guidance_scale:g}",
             "seed": sampling.seed,
@@ -123,7 +155,7 @@ def with_inputs(request: Request, loaded: Loaded, limits: Limits) -> StereoJob:
     size_px = picture_size(loaded.models.diffusion, job.sampling)[::-1]
     if request.task != "text":
         picture = read_picture(request.picture, limits)
-        job, size_px = replace(job, pictures=[picture.image]), picture.size_px
+        job, size_px = replace(job, pictures=[picture]), picture.shape[1::-1]
     if request.own_map is None:
         return job
     disparity = read_map(request.own_map, limits, size_px=size_px, kind=request.map_kind)

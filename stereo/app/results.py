@@ -1,4 +1,4 @@
-"""Results on disk: a private folder for each visitor, all formats of each pair, nothing half."""
+"""Results on disk: a private folder for each visitor, one inside it for each pair, nothing half."""
 
 import hashlib
 import re
@@ -8,13 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from stereo.app.request import Request
 from stereo.app.store import Loaded
 from stereo.cli.inputs import PICTURE_OPTIONS
-from stereo.formats import FORMATS, save_pair
+from stereo.formats import save_pair
 from stereo.pair import StereoPair
 
 PREFIX_CHARACTERS = 40
+# What a pair is kept as: all that other formats are made of, and its viewer.
+KEPT = ("left", "right", "disparity", "mask", "viewer")
+THUMBNAIL, THUMBNAIL_PX = "thumbnail.jpg", 240
 
 
 @dataclass(frozen=True)
@@ -23,55 +28,61 @@ class Result:
 
     Attributes:
         title: for people.
-        files: format name -> file; "settings" is the JSON sidecar.
+        folder: in which it lies alone.
         size_px: (width, height) of a view.
         comfort: for people: whether the depth is comfortable to see; empty where nobody knows.
     """
 
     title: str
-    files: dict[str, Path]
+    folder: Path
     size_px: tuple[int, int]
     comfort: str = ""
 
-    def viewer_document(self) -> str:
-        """Return the page to look at it with."""
-        return self.files["viewer"].read_text(encoding="utf-8")
+    @property
+    def address(self) -> str:
+        """Return where its files are served, relative to the page."""
+        return f"result/{self.folder.parent.name}/{self.folder.name}"
 
     def delete(self) -> None:
         """Remove its files."""
-        for path in self.files.values():
-            path.unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Shelves:
     """A folder with an unguessable name for each visitor, under one root."""
 
     def __init__(self, root: Path) -> None:
-        self._root, self._secret = root, secrets.token_bytes(16)
+        self.root, self._secret = root, secrets.token_bytes(16)
 
     def folder(self, visitor: str) -> Path:
         """Return a visitor's folder; it is made when something is saved in it."""
         name = hashlib.blake2s(visitor.encode(), key=self._secret, digest_size=16)
-        return self._root / name.hexdigest()
+        return self.root / name.hexdigest()
 
     def clear(self, visitor: str) -> None:
         """Delete all that a visitor left."""
         shutil.rmtree(self.folder(visitor), ignore_errors=True)
 
 
-def save_result(pair: StereoPair, request: Request, loaded: Loaded, folder: Path) -> Result:
-    """Write a pair in every format, all or nothing.
+def save_result(pair: StereoPair, request: Request, loaded: Loaded, shelf: Path) -> Result:
+    """Write a pair into a new folder of a visitor's, all or nothing.
 
     Raises:
         OSError: when the disk is full, say; nothing of the pair is left.
     """
     pair = replace(pair, settings={**pair.settings, **_origin(request, loaded)})
-    names = list(FORMATS)
-    paths = save_pair(pair, folder, prefix=_prefix(request), formats=names)
-    files = dict(zip([*names, "settings"], paths, strict=True))
+    folder = shelf / secrets.token_hex(16)
+    try:
+        save_pair(pair, folder, prefix=_prefix(request), formats=KEPT)
+        thumbnail = Image.fromarray(pair.left)
+        thumbnail.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
+        thumbnail.save(folder / THUMBNAIL)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     height, width = pair.left.shape[:2]
     comfort = _comfort(pair.settings.get("comfort_report"))
-    return Result(_title(request, pair), files, (width, height), comfort)
+    return Result(_title(request, pair), folder, (width, height), comfort)
 
 
 def _comfort(report: dict[str, Any] | None) -> str:

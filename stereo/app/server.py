@@ -79,6 +79,7 @@ def _launch(desk: Desk, settings: Settings, folder: Path) -> "gr.Blocks":
     import gradio as gr
     from starlette.middleware import Middleware
 
+    from stereo.app.downloads import routes
     from stereo.app.guard import LOOPBACK, Guard
     from stereo.app.page import Page
 
@@ -101,7 +102,7 @@ def _launch(desk: Desk, settings: Settings, folder: Path) -> "gr.Blocks":
             primary_hue="teal", neutral_hue="stone", radius_size="md", font=FONT, font_mono=MONO
         ),
         css=STYLE.read_text(encoding="utf-8"),
-        app_kwargs={"middleware": [guard]},
+        app_kwargs={"middleware": [guard], "routes": routes(desk.shelves.root)},
         share=False,
         quiet=True,
         prevent_thread_lock=True,

@@ -8,8 +8,7 @@ from stereo.options import option
 MAX_STEPS = 100
 MAX_SAMPLES = 4
 MAX_PROMPT_CHARACTERS = 1000
-# Larger pictures are worked on at this size: every result is written in some 25 formats.
-WORKING_PIXELS = 1_500_000
+MAX_PICTURES = 100
 MEGABYTE = 2**20
 # What may be in an upload beside its file.
 FORM_BYTES = 2**16

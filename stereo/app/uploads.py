@@ -4,50 +4,29 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from stereo.app.settings import MEGABYTE, WORKING_PIXELS, Limits
+from stereo.app.settings import MEGABYTE, Limits
 from stereo.depth.maps import read_disparity
 from stereo.images import Fit, read_image
 from stereo.options import MapKind
 
+# Folders beside those of uploads.
+KEPT = ("results", "examples")
+
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """An uploaded picture (H, W, 3) uint8, and the (width, height) it came with."""
-
-    image: np.ndarray
-    uploaded_px: tuple[int, int]
-
-    @property
-    def size_px(self) -> tuple[int, int]:
-        """Return (width, height)."""
-        return self.image.shape[1], self.image.shape[0]
-
-    @property
-    def note(self) -> str:
-        """Say when the picture was made smaller, else nothing."""
-        if self.size_px == self.uploaded_px:
-            return ""
-        (width, height), (was_width, was_height) = self.size_px, self.uploaded_px
-        return f"{was_width} × {was_height} px, worked on at {width} × {height} px"
-
-
-def read_picture(path: Path, limits: Limits) -> Picture:
-    """Read an upload, upright, and scale it down to what the page works with.
+def read_picture(path: Path, limits: Limits) -> np.ndarray:
+    """Read an upload, upright, as (H, W, 3) uint8.
 
     Raises:
         ValueError: when it is no picture or has too many pixels; the message names the file alone.
     """
     with _naming(path):
-        image = read_image(path, max_megapixels=limits.max_megapixels)
-    height, width = image.shape[:2]
-    return Picture(shrunk(image, WORKING_PIXELS), (width, height))
+        return read_image(path, max_megapixels=limits.max_megapixels)
 
 
 def read_map(
@@ -77,7 +56,7 @@ def shrunk(values: np.ndarray, pixels: int) -> np.ndarray:
 
 def make_room(folder: Path, limits: Limits) -> None:
     """Remove the oldest uploads until another one of the largest size fits, and say so."""
-    uploads = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name != "results"]
+    uploads = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name not in KEPT]
     sizes = {entry: sum(path.stat().st_size for path in entry.rglob("*")) for entry in uploads}
     excess = sum(sizes.values()) - (limits.max_uploads_mb - limits.max_file_mb) * MEGABYTE
     removed = 0

@@ -36,13 +36,14 @@ BEST_ALONE = (
     "guided_start",
     "weighed_holes",
     "edge_dilation_percent",
+    "refined_edges",
 )
 USUAL_DISPLAY = astuple(Viewing())
 STRENGTHS = ("scale_percent", "max_disparity_px", "comfort", "baseline_cm")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
 # Options of the method that the command line has; the others are for ablations.
 METHOD = ("direction", "scale_percent", "shift_both", "deblur", "convergence")
-METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent")
+METHOD += ("guided_start", "weighed_holes", "edge_dilation_percent", "refined_edges")
 # What `--help` shows; `--help_all` has the rest.
 MAIN = ("img_path", "init_img", "prompt", "preset", "scale_percent", "comfort", "disparity")
 MAIN += ("samples", "steps", "seed", "format", "outdir")
@@ -183,6 +184,8 @@ def stereo_options(args: Namespace) -> StereoOptions:
         "eye": "left" if args.eye == "left" else None,
         "shift_both": args.shift_both if both is None else both,
     }
+    if args.baseline_cm is not None and args.convergence is None:
+        changes["convergence"] = 0.0  # real cameras place the screen themselves
     options = options_of(StereoOptions, args, **changes)
     for name in BEST_ALONE:
         if getattr(args, name) is not None and not options.fusion:

@@ -32,7 +32,8 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         self._title = title
         self._disable = False if always else None  # None lets tqdm look for a terminal
         self._leave = always  # notebooks keep one line a stage
-        self._stage, self._bar, self._last_line = None, None, time.monotonic()
+        self._bar: Any = None
+        self._stage, self._last_line = "", time.monotonic()
 
     def __exit__(self, *error: Any) -> None:
         self.close()
@@ -41,7 +42,7 @@ class ProgressBar(AbstractContextManager["ProgressBar"]):
         """Take the bar off the terminal."""
         if self._bar is not None:
             self._bar.close()
-        self._bar, self._stage = None, None
+        self._bar, self._stage = None, ""
 
     def __call__(self, report: "StepReport") -> None:
         """Show a finished step; a new stage starts a new bar."""

@@ -58,6 +58,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "(default: looked for in models/ and torch's cache; skipped when absent)",
         **FILE,
     )
+    add(
+        "--pair_metric",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="repeatable: met3r=FOLDER of its code, isqoe=FILE.py that calls its code "
+        "(stereo/evaluation/pair_metrics.py)",
+    )
     add("--into", **FILE, help="put the tables between the run's markers in this Markdown file")
     add("--no_sheets", action="store_true", help="leave contact sheets out")
     add("-v", "--verbose", action="store_true", help="more messages, tracebacks")

@@ -39,6 +39,9 @@ COLUMNS = (
     Column("epe", "EPE px", 2),
     Column("d3", "D3 %", 1, percent=True),
     Column("epe_visible", "EPE vis", 2),
+    Column("met3r", "MEt3R", 4, optional=True),
+    Column("isqoe", "iSQoE", 4, optional=True),
+    Column("isqoe_swapped", "iSQoE, eyes swapped", 4, optional=True),
 )
 
 

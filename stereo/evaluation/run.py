@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from stereo.evaluation.infer import infer_scene
 from stereo.evaluation.lpips import MISSING, Lpips, find_backbones, load_lpips
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.registry import is_generated, method_record
+from stereo.evaluation.pair_metrics import NOT_INSTALLED, PairMetric, load_pair_metrics
 from stereo.evaluation.report import find_place, put_tables, write_report
 from stereo.evaluation.results import SCORED, read_results
 from stereo.evaluation.score import score_scene
@@ -49,6 +50,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
     if args.into is not None:
         find_place(folder, args.into)
     # Before the other processes start, so that bad input is said once.
+    of_pairs = load_pair_metrics(args.pair_metric) if args.verb in ("score", "all") else []
     sources = [] if settings is None else claim(folder, settings)
     scenes = read_run(folder)["scenes"]
     networks = load_backbones(args.lpips) if args.verb in ("score", "all") else []
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace, settings: EvaluationSettings | None) -> int:
         todo = _progress(shard.of(sources), "infer")
         failed += sum(infer_scene(folder, settings, source, models) for source in todo)
     if args.verb in ("score", "all"):
-        failed += score(folder, shard.of(scenes), networks)
+        failed += score(folder, shard.of(scenes), networks, of_pairs)
     if args.verb in ("report", "all") and not args.no_sheets:
         draw(folder, shard.of(scenes))
     failed = team.total(failed)
@@ -116,11 +118,18 @@ def load_backbones(place: Path | None) -> list[Lpips]:
     return [load_lpips(name, path) for name, path in backbones.items()]
 
 
-def score(folder: RunFolder, scenes: list[dict[str, str]], networks: list[Lpips]) -> int:
+def score(
+    folder: RunFolder,
+    scenes: list[dict[str, str]],
+    networks: list[Lpips],
+    of_pairs: Sequence[PairMetric],
+) -> int:
     """Score right views; returns how many parts failed."""
+    if not of_pairs:
+        log.info("MEt3R, iSQoE: %s (--pair_metric NAME=PATH)", NOT_INSTALLED)
     methods = folder.methods_on_disk()
     todo = _progress(scenes, "score")
-    return sum(score_scene(folder, methods, scene["name"], networks) for scene in todo)
+    return sum(score_scene(folder, methods, scene["name"], networks, of_pairs) for scene in todo)
 
 
 def draw(folder: RunFolder, scenes: list[dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from stereo.evaluation.infer import LEFT, RIGHT, TRUTH, VISIBLE, PreparedScene, 
 from stereo.evaluation.json_files import NUMBER, read_json, write_json
 from stereo.evaluation.lpips import Lpips
 from stereo.evaluation.metrics import psnr, siou, ssim_over
+from stereo.evaluation.pair_metrics import PairMetric
 from stereo.images import read_image
 from stereo.pixels.warp import seen_from_right
 
@@ -33,12 +35,18 @@ MEASURED_AGAINST = (LEFT, RIGHT, TRUTH, VISIBLE)
 log = logging.getLogger(__name__)
 
 
-def score_scene(folder: RunFolder, methods: list[str], scene_name: str, lpips: list[Lpips]) -> int:
+def score_scene(
+    folder: RunFolder,
+    methods: list[str],
+    scene_name: str,
+    lpips: list[Lpips],
+    of_pairs: Sequence[PairMetric] = (),
+) -> int:
     """Score what is new or changed of one scene; returns how many parts of it failed."""
     methods = [method for method in methods if folder.has_view(method, scene_name)]
     if not methods or not folder.scene(scene_name).is_file():
         return 0
-    stamps = {method: _stamp(folder, method, scene_name, lpips) for method in methods}
+    stamps = {method: _stamp(folder, method, scene_name, [*lpips, *of_pairs]) for method in methods}
     scores = {method: read_score(folder, method, scene_name) for method in methods}
     new = [m for m in methods if scores[m] is None or scores[m]["stamp"] != stamps[m]]
     if not new:
@@ -49,7 +57,7 @@ def score_scene(folder: RunFolder, methods: list[str], scene_name: str, lpips: l
     failed = 0
     for method in new:
         try:
-            values = _score(folder, method, scene, lpips)
+            values = _score(folder, method, scene, lpips, of_pairs)
         except FAILURES as error:
             record(folder, f"{SCORE}-{method}", scene_name, error)
             failed += 1
@@ -70,7 +78,11 @@ def read_score(folder: RunFolder, method: str, scene: str) -> dict[str, Any] | N
 
 
 def _score(
-    folder: RunFolder, method: str, scene: PreparedScene, lpips: list[Lpips]
+    folder: RunFolder,
+    method: str,
+    scene: PreparedScene,
+    lpips: list[Lpips],
+    of_pairs: Sequence[PairMetric],
 ) -> dict[str, float | None]:
     output = read_image(folder.view(method, scene.name))
     if output.shape != scene.left.shape:
@@ -79,6 +91,8 @@ def _score(
             f"{scene.left.shape[1]}x{scene.left.shape[0]}"
         )
     values = geometry_metrics(output, scene)
+    for metric in of_pairs:
+        values |= metric.scores(scene.left, output)
     if scene.right is not None:
         values = {**image_metrics(output, scene, lpips), **values}
     # Written the same everywhere; JSON has no NaN.
@@ -125,7 +139,9 @@ def geometry_metrics(output: np.ndarray, scene: PreparedScene) -> dict[str, floa
     }
 
 
-def _stamp(folder: RunFolder, method: str, scene: str, lpips: list[Lpips]) -> dict[str, Any]:
+def _stamp(
+    folder: RunFolder, method: str, scene: str, networks: Sequence[Lpips | PairMetric]
+) -> dict[str, Any]:
     """Return what a score depends on: version, networks, view, and what it is held against."""
     files = {Path(name).stem: folder.scene(scene, name) for name in MEASURED_AGAINST}
     digests = {
@@ -133,5 +149,5 @@ def _stamp(folder: RunFolder, method: str, scene: str, lpips: list[Lpips]) -> di
         for name, path in {**files, "view": folder.view(method, scene)}.items()
         if path.is_file()
     }
-    networks = {network.name: network.digest for network in lpips}
-    return {"version": VERSION, "lpips": networks, **digests}
+    used = {network.name: network.digest for network in networks}
+    return {"version": VERSION, "lpips": used, **digests}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ldm.diffusers_folder import INDEX, is_diffusers_folder
-from ldm.known_files import MODELS, ROOT
+from ldm.known_files import MODELS, ROOT, find_known
 from stereo.runtime.device import choose_device, choose_precision
 from stereo.runtime.places import find_given, naming
 
@@ -121,11 +121,12 @@ def find_file(published: tuple[str, ...], embedded: Path) -> Path:
             if path.is_file():
                 log.info("using the published %s", path.name)
                 return path
+    known = find_known(published[0])
     log.info(
         "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
         "of 256 px; real weights: python -m stereo.fetch %s",
         folder.name,
-        published[0],
+        known and known.fetch,
     )
     return embedded
 

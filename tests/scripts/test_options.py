@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from stereo.cli import options as cli_options
+from stereo.cli.workflows import parse
 from tests.scripts.conftest import ROOT, Outcome, Workflows
 
 SCRIPTS = ("txt2stereoimg.py", "depth2stereoimg.py", "img2stereo.py")
@@ -404,3 +405,22 @@ def test_a_depth_network_may_look_several_times(
     assert done.code == 2 and "depth_views: got 2, expected 1 with --baseline_cm" in done.err
     assert not workflows.loaded
     assert run_script("txt2stereoimg.py", "--depth_views=2").code == 0
+
+
+def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
+    best = ["--img_path", "x.png", "--preset", "best"]
+    given = {
+        (): ("auto", "none"),
+        ("--convergence", "0.3"): (0.3, "none"),
+        ("--scale_factor", "9"): ("auto", "none"),
+        ("--display_width_cm", "30"): ("auto", "degree"),
+        ("--display_width_cm", "30", "--scale_factor", "9"): ("auto", "none"),
+        ("--disparity", "m.npy", "--metric_disparity", "--display_width_cm", "30"): (0, "none"),
+        ("--baseline_cm", "6.3", "--convergence_m", "2"): (0, "none"),
+    }
+    for words, expected in given.items():
+        args = parse("image", [*best, *words])
+        options = cli_options.stereo_options(args)
+        comfort = cli_options.comfort_options(args).comfort
+        assert (options.convergence, comfort) == expected, words
+        cli_options.baseline_options(args, options)

@@ -13,7 +13,7 @@ from stereo import console
 from stereo.cli.command import program
 from tests.scripts.conftest import ROOT
 
-COMMANDS = ("text", "depth", "image", "evaluate", "app", "info")
+COMMANDS = ("text", "depth", "image", "evaluate", "app", "fetch", "info")
 
 
 def called(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

@@ -34,10 +34,10 @@ def list_folder(root: Path) -> list[SceneSource]:
     else:
         folders = sorted(p for p in root.iterdir() if p.is_dir() and _first(p / "left", pictures))
         stems = {folder.name: [folder / part for part in PARTS] for folder in folders}
-    scenes = [
-        file_source(root.name, file_name(name), *map(_first, parts, suffixes), _read)
-        for name, parts in stems.items()
-    ]
+    scenes = []
+    for name, parts in stems.items():
+        left, right, truth = map(_first, parts, suffixes)
+        scenes.append(file_source(root.name, file_name(name), left, right, truth, _read))
     return require_scenes(scenes, root, expected=EXPECTED)
 
 

@@ -44,7 +44,7 @@ class DataSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name}: got {value}, expected 1 or more")
-        texts = [self.root, self.only, *self.groups.values()]
+        texts: list[list] = [self.root, self.only, *self.groups.values()]
         if any(isinstance(text, list) for several in texts for text in several):
             raise ValueError("config: data holds a list in a list, expected texts")
 

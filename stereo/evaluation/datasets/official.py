@@ -31,9 +31,10 @@ def list_middlebury(root: Path) -> list[SceneSource]:
     require_folder(root, MIDDLEBURY)
     scenes = []
     for left in sorted(root.rglob("im0.png")):
-        files = (left, *(existing(left.with_name(name)) for name in ("im1.png", "disp0.pfm")))
+        right, disparity = (existing(left.with_name(name)) for name in ("im1.png", "disp0.pfm"))
         if not left.parent.name.endswith(IMPERFECT):
-            scenes.append(file_source("Middlebury 2014", left.parent.name, *files, read_stored))
+            name = left.parent.name
+            scenes.append(file_source("Middlebury 2014", name, left, right, disparity, read_stored))
     return require_scenes(scenes, root, expected=MIDDLEBURY)
 
 
@@ -46,6 +47,7 @@ def list_kitti(root: Path, *, year: int) -> list[SceneSource]:
     training = root / "training" if (root / "training").is_dir() else root
     scenes = []
     for left in sorted((training / folders[0]).glob("*_10.png")):
-        files = (left, *(existing(training / folder / left.name) for folder in folders[1:]))
-        scenes.append(file_source(f"KITTI {year}", left.stem, *files, read_kitti, square=True))
+        right, truth = (existing(training / folder / left.name) for folder in folders[1:])
+        group = f"KITTI {year}"
+        scenes.append(file_source(group, left.stem, left, right, truth, read_kitti, square=True))
     return require_scenes(scenes, root, expected=expected)

@@ -46,6 +46,7 @@ class Workflow:
     running: int = 0
     most_at_once: int = 0
     prompts: list[str] = field(default_factory=list)
+    loaded: Loaded | None = None
 
     def __call__(self, job: StereoJob, models: Models, on_step: Callable) -> list:
         self.running += 1
@@ -81,7 +82,7 @@ def workflow(monkeypatch: pytest.MonkeyPatch) -> Workflow:
         device="cpu", dtype=torch.float32, image_size=8, downsample_factor=8, guidance_scale=None
     )
     colours = np.zeros((5, 3), np.float32)
-    loaded = Loaded(Models(model), Path("shapes-dpt.safetensors"), colours)
+    loaded = fake.loaded = Loaded(Models(model), Path("shapes-dpt.safetensors"), colours)
     monkeypatch.setattr(ModelStore, "get", lambda store, task, checkpoint: loaded)
     monkeypatch.setattr("stereo.app.jobs.run", fake)
     return fake

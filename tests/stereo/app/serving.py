@@ -106,7 +106,7 @@ class Visitor:
     def download(self, name: str, folder: Path) -> Path:
         """Download a format of the result that is shown."""
         with self.page.expect_download() as event:
-            self.page.locator(f"#result a[data-format={name}]").click()
+            self.page.locator(f"#about [data-format={name}]").click()
         path = folder / event.value.suggested_filename
         event.value.save_as(path)
         return path

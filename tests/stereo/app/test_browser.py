@@ -1,12 +1,13 @@
 """The page in headless Chromium with the embedded model: upload to download, faults, cancelling.
 
-`STEREO_APP_SCREENSHOT=docs/app.png pytest -m slow tests/stereo/app/test_browser.py` renews the
-picture.
+`STEREO_APP_SCREENSHOTS=FOLDER pytest -m slow tests/stereo/app/test_browser.py -k screen` renews
+the pictures of the page at three widths; the widest one is docs/app.png.
 """
 
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stereo.formats import load, read_settings
+from stereo.app.results import KEPT
+from stereo.formats import DEFAULT_FORMATS, FORMATS, load, read_settings
 from tests.stereo.app.serving import ROOT, Served, Visitor, serve, visit
 from tests.stereo.formats.viewer.chromium import NoBrowserError, open_browser
 
@@ -62,15 +64,22 @@ def finish(visitor: Visitor, task: str, *, steps: int = STEPS) -> None:
 def test_from_prompt_to_download(visitor: Visitor, tmp_path: Path) -> None:
     visitor.page.locator("#text-prompt textarea").fill("a blue box <b>on</b> a green floor")
     finish(visitor, "text")
-    assert visitor.page.locator("#result h2").inner_text().startswith("a blue box <b>on</b> a")
+    assert visitor.page.locator("#about h2").inner_text().startswith("a blue box <b>on</b> a")
     pair = load(visitor.download("sbs", tmp_path))
     assert pair.left.shape == pair.right.shape == (256, 256, 3)
     assert pair.settings["prompt"] == "a blue box <b>on</b> a green floor"
     assert (pair.settings["steps"], pair.settings["preset"]) == (STEPS, "best")
     with Image.open(visitor.download("mpo", tmp_path)) as mpo:
         assert mpo.n_frames == 2
-    names = visitor.page.locator("#result a[data-format]").count()
-    assert names == len(visitor.served.results()) and names > 20
+    assert visitor.page.locator("#about li a").count() == len(FORMATS) + 1
+    visitor.page.locator("#about select").select_option("sbs")
+    for name, count in (("chosen", len(DEFAULT_FORMATS) + 1), ("zip", len(FORMATS) + 1)):
+        with zipfile.ZipFile(visitor.download(name, tmp_path)) as archive:
+            assert len(archive.namelist()) == count
+            if name == "chosen":
+                assert archive.namelist()[0].endswith("_Full_SBS.png")
+    kept = [path for path in visitor.served.results() if path.suffix != ".jpg"]
+    assert len(kept) % (len(KEPT) + 1) == 0  # nothing was left of what was asked for
 
 
 def test_from_a_picture_and_an_own_map_to_download(visitor: Visitor, tmp_path: Path) -> None:
@@ -101,11 +110,6 @@ def test_from_a_photo_to_its_viewer(visitor: Visitor, tmp_path: Path) -> None:
     saved = visitor.download("viewer", tmp_path)
     command = read_settings(saved)["command"]
     assert command.startswith("python img2stereo.py --img_path scene.png --preset best")
-    screenshot = os.environ.get("STEREO_APP_SCREENSHOT")
-    if screenshot:
-        visitor.page.evaluate("window.scrollTo(0, 0)")
-        visitor.page.wait_for_timeout(1000)
-        visitor.page.screenshot(path=screenshot)
 
 
 @pytest.mark.parametrize(
@@ -124,8 +128,12 @@ def test_a_wrong_file_is_named(
     visitor.upload("image-picture", tmp_path / name)
     visitor.wait_for_notice(words)
     visitor.run("image")
-    visitor.page.locator("#status .sd-bad", has_text=words).wait_for()
-    assert str(visitor.served.temporary) not in visitor.page.locator("#status").inner_text()
+    notice = visitor.page.locator("#image-notice")
+    notice.locator(".sd-bad", has_text=words).wait_for()
+    assert str(visitor.served.temporary) not in notice.inner_text()
+    visitor.upload("image-picture", SCENE)
+    visitor.page.locator("#image-inputs img").nth(1).wait_for()
+    assert notice.locator(".sd-notice").count() == 0  # mended
 
 
 def test_too_large_an_upload_is_refused(browser: "Browser", served: Served, tmp_path: Path) -> None:
@@ -143,11 +151,11 @@ def test_cancelling_leaves_nothing(visitor: Visitor) -> None:
     before = set(visitor.served.results())
     visitor.set_steps("text", 100)
     visitor.run("text")
-    visitor.page.locator("#status progress[value]").wait_for()
-    visitor.page.locator("#cancel").click()
+    visitor.page.locator("#text-notice progress[value]").wait_for()
+    visitor.page.locator("#text-cancel").click()
     visitor.wait_for_notice("Cancelled. Nothing was kept")
     assert visitor.page.locator("#text-run").is_enabled()
-    assert visitor.page.locator("#cancel").count() == 0
+    assert visitor.page.locator("#text-cancel").is_disabled()
     assert set(visitor.served.results()) <= before
     finish(visitor, "text")
 
@@ -161,14 +169,14 @@ def test_two_visitors_get_their_own_results(
         for visitor in (ann, bob):
             visitor.set_steps("text", 100)  # seconds: time for Bob to be told that he waits
         ann.run("text")
-        ann.page.locator("#status progress").wait_for()
+        ann.page.locator("#text-notice progress").wait_for()
         bob.run("text")
-        bob.page.locator("#status", has_text="Waiting: 1 job is ahead of yours").wait_for()
+        bob.page.locator("#text-notice", has_text="Waiting: 1 job is ahead of yours").wait_for()
         for visitor, prompt in ((ann, "a red sphere"), (bob, "a green box")):
             visitor.wait_for_notice("Done.")
             saved = visitor.download("settings", tmp_path)
             assert read_settings(saved)["prompt"] == prompt
-            assert visitor.page.locator("#result h2").inner_text().startswith(prompt)
+            assert visitor.page.locator("#about h2").inner_text().startswith(prompt)
 
 
 def test_whoever_leaves_takes_the_results_along(browser: "Browser", served: Served) -> None:
@@ -185,6 +193,80 @@ def test_whoever_leaves_takes_the_results_along(browser: "Browser", served: Serv
     pytest.fail("results of a closed page are still there")
 
 
+def test_nothing_moves_while_a_pair_is_made(visitor: Visitor) -> None:
+    """Neither the frame of the pair nor what the hand is on."""
+    visitor.tab("image")
+
+    def places() -> list:
+        names = ("#image-picture", "#image-prompt", "#image-run", "#image-preset", ".sd-frame")
+        return [visitor.page.locator(name).first.bounding_box() for name in names]
+
+    before = places()
+    visitor.page.locator("#image-example").click()
+    visitor.page.locator("#image-inputs img").nth(1).wait_for()
+    assert places() == before
+    visitor.run("image")
+    visitor.page.locator("#image-notice progress[value]").wait_for()
+    visitor.page.locator(".sd-sofar img").first.wait_for()
+    assert places() == before
+    visitor.wait_for_notice("Done.")
+    visitor.page.frame_locator("#result iframe").locator("#picture").wait_for()
+    assert places() == before
+    frame = visitor.page.locator(".sd-frame").bounding_box()
+    assert frame["width"] * frame["height"] > 0.4 * 1280 * 900
+
+
+def test_a_whole_folder_is_made(visitor: Visitor, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        shutil.copy(SCENE, tmp_path / name)
+    (tmp_path / "c.png").write_bytes(b"a shopping list")
+    (tmp_path / "notes.txt").write_text("not for here")
+    visitor.tab("image")
+    visitor.page.locator("#image-folder input[type=file]").set_input_files(tmp_path)
+    visitor.page.locator("#image-inputs img").nth(1).wait_for()
+    visitor.set_steps("image", 2)
+    visitor.run("image")
+    visitor.wait_for_notice("2 of 3 pictures are done. Left out: image c.png cannot be read")
+    visitor.page.locator("#gallery img").nth(1).wait_for()
+    visitor.page.locator("#gallery button.thumbnail-item").nth(1).click()
+    visitor.page.locator("#about h2", has_text="a.png").wait_for()
+
+
+def test_choices_change_what_they_say(visitor: Visitor) -> None:
+    page = visitor.page
+    page.get_by_role("button", name="a green cylinder on a red floor").first.click()
+    assert page.locator("#text-prompt textarea").input_value() == "a green cylinder on a red floor"
+    page.locator("#text-sampling button").first.click()
+    seed = page.locator("#text-seed input")
+    seed.wait_for()
+    page.locator("#text-dice").click()
+    page.wait_for_function("document.querySelector('#text-seed input').value !== '42'")
+    page.locator("#text-preset").get_by_label("As in the paper").check()
+    comfort = page.locator("#text-comfort").get_by_label("As set here")
+    page.wait_for_function("document.querySelector('#text-comfort input[value=none]').checked")
+    assert comfort.is_checked()
+
+
+def test_screens_of_three_widths(browser: "Browser", served: Served) -> None:
+    folder = os.environ.get("STEREO_APP_SCREENSHOTS")
+    for width in (1400, 1024, 390):
+        with visit(browser, served, width=width) as visitor:
+            visitor.tab("image")
+            visitor.page.locator("#image-example").click()
+            visitor.page.locator("#image-inputs img").nth(1).wait_for()
+            finish(visitor, "image", steps=20 if folder else 2)
+            visitor.page.locator("#image-sampling button").first.click()
+            picture = visitor.page.frame_locator("#result iframe").locator("#picture")
+            picture.wait_for()
+            visitor.page.locator("#gallery img").first.wait_for()
+            assert visitor.page.evaluate("document.documentElement.scrollWidth") <= width
+            if folder:
+                place = "0, 0" if width > 800 else "0, document.querySelector('#result').offsetTop"
+                visitor.page.evaluate(f"window.scrollTo({place})")
+                visitor.page.wait_for_timeout(1000)
+                visitor.page.screenshot(path=Path(folder) / f"app_{width}.png")
+
+
 def test_nothing_is_wider_than_a_telephone(browser: "Browser", served: Served) -> None:
     with visit(browser, served, width=390) as visitor:
         for _ in range(2):
@@ -193,12 +275,12 @@ def test_nothing_is_wider_than_a_telephone(browser: "Browser", served: Served) -
                 finish_again.click()
             visitor.page.locator("#text-steps input[type=number]").fill("2")
             visitor.run("text")
-            visitor.page.locator("#status .sd-progress").wait_for()
+            visitor.page.locator("#text-notice .sd-progress").wait_for()
             visitor.wait_for_notice("Done.")
         visitor.page.locator("#gallery img").nth(1).wait_for()
         assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
         visitor.page.locator("#gallery button.thumbnail-item").nth(1).click()
-        visitor.page.locator("#result h2").wait_for()
+        visitor.page.locator("#about h2").wait_for()
 
 
 def fetch(address: str, body: object = None) -> tuple[int, bytes]:

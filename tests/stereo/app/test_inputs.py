@@ -11,10 +11,10 @@ from PIL import Image
 
 from stereo.app.catalogue import EMBEDDED_NAME, list_checkpoints, pick_checkpoint
 from stereo.app.request import Request
-from stereo.app.settings import MAX_STEPS, MEGABYTE, WORKING_PIXELS, Limits
+from stereo.app.settings import MAX_STEPS, MEGABYTE, Limits
 from stereo.app.uploads import make_room, read_map, read_picture, shrunk
 from stereo.cli.fields import options_of
-from stereo.cli.options import stereo_options
+from stereo.cli.options import comfort_options, stereo_options
 from stereo.options import SamplingOptions
 from tests.stereo.app.conftest import make_request
 
@@ -23,18 +23,12 @@ LIMITS = Limits()
 
 
 def test_a_picture_is_read_as_it_is(photo: Path) -> None:
-    picture = read_picture(photo, LIMITS)
-    assert np.array_equal(picture.image, np.asarray(Image.open(photo)))
-    assert (picture.size_px, picture.note) == ((64, 48), "")
+    assert np.array_equal(read_picture(photo, LIMITS), np.asarray(Image.open(photo)))
 
 
-def test_a_large_picture_is_scaled_down_and_says_so(tmp_path: Path) -> None:
-    Image.new("RGB", (3000, 1000), (10, 20, 30)).save(tmp_path / "wide.png")
-    picture = read_picture(tmp_path / "wide.png", LIMITS)
-    width, height = picture.size_px
-    assert width * height <= WORKING_PIXELS * 1.01
-    assert abs(width / height - 3) < 0.01
-    assert picture.note.startswith("3000 × 1000 px, worked on at")
+def test_a_large_picture_keeps_its_size(tmp_path: Path) -> None:
+    Image.new("RGB", (4000, 3000), (10, 20, 30)).save(tmp_path / "wide.png")
+    assert read_picture(tmp_path / "wide.png", LIMITS).shape == (3000, 4000, 3)
 
 
 def test_too_many_pixels_are_refused_undecoded(
@@ -103,6 +97,11 @@ def test_only_listed_names_are_checkpoints(name: str) -> None:
         ("text", {"scale_percent": 80}, "scale_percent: got 80"),
         ("text", {"seed": -1}, "seed: got -1"),
         ("image", {"picture": Path("a.png"), "inner_steps": 0}, "inner_steps: got 0"),
+        ("text", {"comfort": "much"}, "comfort: got 'much'"),
+        ("text", {"convergence": "near"}, "convergence: got 'near', expected 0 to 1, or auto"),
+        ("text", {"convergence": "1.5"}, "convergence: got 1.5, expected 0 to 1"),
+        ("text", {"eye": "third"}, "eye: got 'third', expected one of right, left, both"),
+        ("text", {"eye": "both"}, "fusion: keeps the left view"),
     ],
 )
 def test_what_makes_no_sense_is_refused(task: str, changes: dict, words: str) -> None:
@@ -135,6 +134,24 @@ def test_the_command_asks_for_the_same(task: str) -> None:
     assert (args.prompt, args.disparity, args.map) == (request.prompt, Path("map.npy"), "depth")
     if task == "image":
         assert args.inner_steps == request.inner_steps
+
+
+@pytest.mark.parametrize("eye", ["right", "left", "both"])
+@pytest.mark.parametrize("convergence", ["", "auto", "0.25"])
+@pytest.mark.parametrize("comfort", ["none", "degree"])
+def test_the_command_asks_for_the_same_depth(eye: str, convergence: str, comfort: str) -> None:
+    preset = "paper" if eye == "both" else "best"
+    depth = {"eye": eye, "convergence": convergence, "comfort": comfort, "preset": preset}
+    request = make_request("image", picture=Path("a.png"), scale_percent=3.0, **depth)
+    words = shlex.split(request.command())
+    spec = importlib.util.spec_from_file_location("script", ROOT / words[1])
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    args = script.parse(words[2:])
+    job = request.job()
+    assert stereo_options(args) == job.options and comfort_options(args) == job.comfort
+    if comfort == "none":
+        assert job.options.scale_percent == 3.0
 
 
 @pytest.mark.parametrize(
