@@ -422,3 +422,19 @@ def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
         comfort = cli_options.comfort_options(args).comfort
         assert (options.convergence, comfort) == expected, words
         cli_options.baseline_options(args, options)
+
+
+def test_names_and_the_size_of_wiggles_reach_the_files(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    words = ["--img_path", picture, "--outdir", "out", "--format", "sbs", "--format", "webp"]
+    words += ["--names", "sbs", "--wiggle_px", "10"]
+    done = run_script("img2stereo.py", *words)
+    assert (done.code, done.out) == (0, "out/cat_00000_Full_SBS.png\n")
+    with Image.open("out/cat_00000_wiggle.webp") as wiggle:
+        assert wiggle.size == (10, 5)
+    assert run_script("img2stereo.py", *words, "--skip-existing").out == done.out
+    assert len(workflows.calls) == 1
+    for bad in (("--wiggle_px", "0"), ("--names", "kodi")):
+        refused = run_script("img2stereo.py", "--img_path", picture, *bad)
+        assert refused.code == 2 and bad[0] in refused.err

@@ -203,6 +203,11 @@ def test_the_oldest_uploads_make_room(tmp_path: Path, caplog: pytest.LogCaptureF
         read_picture(tmp_path / "a" / "x.png", LIMITS)
 
 
+def test_a_folder_of_photos_is_one_upload() -> None:
+    assert Limits(max_file_mb=20, max_uploads_mb=1000).upload_mb == 250
+    assert Limits(max_file_mb=20, max_uploads_mb=40).upload_mb == 20
+
+
 def test_previews_of_large_maps_are_drawn_small(tmp_path: Path) -> None:
     near = np.zeros((4000, 5000), np.float32)
     near[:2000] = 1
