@@ -6,11 +6,13 @@ name classes of this repository (`ldm.util`), and their weights must fit exactly
 
 import logging
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from dpt.weights import describe_misfit, drop_pages
 from ldm.known_files import ROOT
@@ -27,7 +29,12 @@ logger = logging.getLogger(__name__)
 
 PARAMETERIZATIONS = ("eps", "v")
 # What a configuration that makes no sense raises, besides what checks of ours do.
-BAD_CONFIG = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+BAD_CONFIG = (
+    *(ArithmeticError, AttributeError, LookupError, MemoryError),
+    *(RuntimeError, TypeError, ValueError),
+)
+# Stable Diffusion 2 with depth has 1,700 layers and 1000 timesteps.
+MAX_LAYERS, MAX_TIMESTEPS = 20_000, 100_000
 
 
 def load_model(
@@ -62,13 +69,13 @@ def load_model(
     """
     stored = read_stored(Path(path))
     known = read_config(config) if isinstance(config, str | Path) else config or stored.config
+    place = f"{path}: its configuration" if config is None else "config"
     if only_averages(stored.tensors):
-        names = build_model(known or _published_config("v1-inference"), device="meta").state_dict()
+        names = _build(known or _published_config("v1-inference"), place).state_dict()
         stored.tensors = with_averages(stored.tensors, names)
     known = known or _recognised(stored)
     if vae is not None:
         known = _with_vae(stored, known, Path(vae))
-    place = f"{path}: its configuration" if config is None else "config"
     model = _build(_with_params(known, parameterization=parameterization), place)
     check_weights(model, stored.tensors, path=stored.path)
     _assign(model, stored, dtype=dtype, exact=exact)
@@ -128,11 +135,26 @@ def _with_vae(stored: Stored, config: Mapping[str, Any], path: Path) -> Mapping[
 
 
 def _build(config: Mapping[str, Any], place: str) -> "LatentDiffusion":
-    """Build a model without memory; what is wrong with its configuration is told with `place`."""
+    """Build a model without memory; what is wrong with its configuration is told with `place`.
+
+    A configuration from anywhere may describe a network that would take for ever to build.
+    """
+    built = count(1)
+
+    def limit(*_: object) -> None:
+        if next(built) > MAX_LAYERS:
+            raise ValueError(f"describes more than {MAX_LAYERS} layers")
+
+    watch = register_module_module_registration_hook(limit)
     try:
+        timesteps = (config.get("model", config).get("params") or {}).get("timesteps", 0)
+        if timesteps > MAX_TIMESTEPS:
+            raise ValueError(f"timesteps: got {timesteps}, expected at most {MAX_TIMESTEPS}")
         return build_model(config, device="meta")
     except BAD_CONFIG as error:
         raise ValueError(f"{place}: {error}") from error
+    finally:
+        watch.remove()
 
 
 def _with_params(config: Mapping[str, Any], **changes: Any) -> Mapping[str, Any]:
@@ -143,10 +165,10 @@ def _with_params(config: Mapping[str, Any], **changes: Any) -> Mapping[str, Any]
             f"parameterization: got {changes['parameterization']!r}, "
             f"expected one of {PARAMETERIZATIONS}"
         )
-    if not changes:
-        return config
     config = as_plain(config)
     model = config.get("model", config)
+    if not changes or not isinstance(model, Mapping):  # which building it refuses
+        return config
     return {"model": {**model, "params": {**(model.get("params") or {}), **changes}}}
 
 

@@ -1,4 +1,4 @@
-"""Models with random weights at small widths, as diffusers and transformers build and save them."""
+"""Models with random weights, small ones and of the published widths, as diffusers saves them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,19 +23,22 @@ from transformers import (
 
 from dpt.vit import BACKBONES, BackboneSpec, ResNetStem
 
-WIDTHS = (32, 64, 64, 64)
-# Of each architecture: what its text encoder computes, its blocks, heads, and kind of projection.
-TEXT = {
-    "v1": {"hidden_act": "quick_gelu", "hidden_size": 32},
-    "v2": {"hidden_act": "gelu", "hidden_size": 64},
-}
+# Of each size and family, what its UNet and text encoder differ in from the libraries' defaults.
 UNET = {
-    "v1": {"attention_head_dim": 4, "cross_attention_dim": 32},
-    "v2": {
-        "attention_head_dim": [2, 4, 4, 4],
-        "cross_attention_dim": 64,
-        "use_linear_projection": True,
-    },
+    "small v1": {"attention_head_dim": 4, "cross_attention_dim": 32},
+    "small v2": {"attention_head_dim": [2, 4, 4, 4], "cross_attention_dim": 64},
+    "full v1": {"attention_head_dim": 8, "cross_attention_dim": 768},
+    "full v2": {"attention_head_dim": [5, 10, 20, 20], "cross_attention_dim": 1024},
+}
+TEXT = {
+    "small v1": {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4},
+    "small v2": {"hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4},
+    "full v1": {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12},
+    "full v2": {"hidden_size": 1024, "num_hidden_layers": 23, "num_attention_heads": 16},
+}
+WIDTHS = {  # of UNet and autoencoder
+    "small": ((32, 64, 64, 64), (32, 64, 64, 64)),
+    "full": ((320, 640, 1280, 1280), (128, 256, 512, 512)),
 }
 KINDS = {
     "1.5": ("v1", {}),
@@ -54,26 +57,33 @@ KINDS = {
 }
 
 
-def build_unet(family: str, *, in_channels: int = 4, **sizes: object) -> UNet2DConditionModel:
-    sizes = {"block_out_channels": WIDTHS, "sample_size": 8, "layers_per_block": 2} | sizes
-    return UNet2DConditionModel(in_channels=in_channels, **{**UNET[family], **sizes})
-
-
-def build_vae(**sizes: object) -> AutoencoderKL:
-    levels = 4
-    sizes = {"block_out_channels": WIDTHS, "layers_per_block": 2, "sample_size": 64} | sizes
-    return AutoencoderKL(
-        latent_channels=4,
-        down_block_types=["DownEncoderBlock2D"] * levels,
-        up_block_types=["UpDecoderBlock2D"] * levels,
-        **sizes,
+def build_unet(size: str, family: str, *, in_channels: int) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=in_channels,
+        block_out_channels=WIDTHS[size][0],
+        use_linear_projection=family == "v2",
+        **UNET[f"{size} {family}"],
     )
 
 
-def build_text(family: str, **sizes: object) -> CLIPTextModel:
-    sizes = {"num_hidden_layers": 3, "num_attention_heads": 4} | TEXT[family] | sizes
+def build_vae(size: str) -> AutoencoderKL:
+    widths = WIDTHS[size][1]
+    return AutoencoderKL(
+        latent_channels=4,
+        layers_per_block=2,
+        block_out_channels=widths,
+        down_block_types=["DownEncoderBlock2D"] * len(widths),
+        up_block_types=["UpDecoderBlock2D"] * len(widths),
+    )
+
+
+def build_text(size: str, family: str) -> CLIPTextModel:
+    sizes = TEXT[f"{size} {family}"]
+    act = {"v1": "quick_gelu", "v2": "gelu"}[family]
+    inner = 4 * sizes["hidden_size"]
     return CLIPTextModel(
-        CLIPTextConfig(intermediate_size=4 * sizes["hidden_size"], vocab_size=49408, **sizes)
+        CLIPTextConfig(vocab_size=49408, hidden_act=act, intermediate_size=inner, **sizes)
     )
 
 
@@ -94,7 +104,10 @@ def small_hybrid() -> Iterator[None]:
         yield
 
 
-def build_depth() -> DPTForDepthEstimation:
+def build_depth(size: str) -> DPTForDepthEstimation:
+    if size == "full":
+        sizes = [256, 512, 768, 768]
+        return DPTForDepthEstimation(DPTConfig(is_hybrid=True, neck_hidden_sizes=sizes))
     stem = BitConfig(
         depths=[1, 1, 2],
         hidden_sizes=[32, 64, 128],
@@ -122,21 +135,25 @@ def build_depth() -> DPTForDepthEstimation:
     return DPTForDepthEstimation(config)
 
 
-def build_pipeline(kind: str) -> StableDiffusionPipeline | StableDiffusionDepth2ImgPipeline:
-    """Return a whole model; weights are spread enough that a wrong one shows."""
+def build_pipeline(
+    kind: str, size: str = "small"
+) -> StableDiffusionPipeline | StableDiffusionDepth2ImgPipeline:
+    """Return a whole model; weights of small ones are spread enough that a wrong one shows."""
     family, settings = KINDS[kind]
     torch.manual_seed(0)
     has_depth = kind == "2-depth"
-    parts = {"vae": build_vae(), "text_encoder": build_text(family)}
-    parts |= {"unet": build_unet(family, in_channels=5 if has_depth else 4)}
-    parts |= {"depth_estimator": build_depth()} if has_depth else {}
+    parts = {"vae": build_vae(size), "text_encoder": build_text(size, family)}
+    parts |= {"unet": build_unet(size, family, in_channels=5 if has_depth else 4)}
+    parts |= {"depth_estimator": build_depth(size)} if has_depth else {}
     for part in parts.values():
         part.eval().requires_grad_(False)
-        for parameter in part.parameters():
+        for parameter in part.parameters() if size == "small" else ():
             parameter.add_(0.02 * torch.randn_like(parameter))
     parts["scheduler"] = build_scheduler(**settings)
     if has_depth:
-        parts["depth_estimator"].head.head[4].bias.add_(5)  # before its last ReLU
+        last = parts["depth_estimator"].head.head[4]  # before a ReLU; spread, and above zero
+        last.weight.mul_(30)
+        last.bias.add_(2)
         others = {"tokenizer": None, "feature_extractor": None}
         return StableDiffusionDepth2ImgPipeline(**parts, **others)
     others = {"tokenizer": None, "safety_checker": None, "feature_extractor": None}

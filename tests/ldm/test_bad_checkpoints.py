@@ -175,3 +175,33 @@ def test_damaged_list_of_parts_is_named(tmp_path, model, text, expected):
     path = tmp_path / "a.safetensors"
     save_file(model.state_dict(), path, metadata={"parts_elsewhere": text})
     assert expected in one_line_error(path, config=TINY)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_res_blocks": 10**9}, "describes more than 20000 layers"),
+        ({"num_res_blocks": -1}, ""),
+        ({"num_res_blocks": "many"}, "its configuration: "),
+        ({"model_channels": 2**40}, "its configuration: "),
+        ({"channel_mult": [None]}, "its configuration: "),
+        ({"channel_mult": []}, "its configuration: "),
+        ({"num_head_channels": 0}, "its configuration: .*num_head_channels"),
+        ({"surprise": 1}, "its configuration: .*surprise"),
+    ],
+)
+def test_senseless_configurations_end_at_once(tmp_path, change, message):
+    config = json.loads(json.dumps(TINY))
+    config["model"]["params"]["unet_config"]["params"] |= change
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"config": json.dumps(config)})
+    with pytest.raises(ValueError, match=f"a.safetensors: [^\n]*{message}"):
+        load_model(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("timesteps", [10**12, -1, "x"])
+def test_senseless_schedules_end_at_once(tmp_path, timesteps):
+    config = json.loads(json.dumps(TINY))
+    config["model"]["params"]["timesteps"] = timesteps
+    save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", {"config": json.dumps(config)})
+    with pytest.raises(ValueError, match="a.safetensors: its configuration: [^\n]*"):
+        load_model(tmp_path / "a.safetensors")

@@ -1,6 +1,7 @@
 """Folders that diffusers saves compute the same here as there."""
 
-from pathlib import Path
+from contextlib import nullcontext
+from shutil import rmtree
 
 import pytest
 import torch
@@ -9,9 +10,7 @@ pytest.importorskip("diffusers")
 pytest.importorskip("transformers")
 
 
-from dpt.models import DPTDepthModel  # noqa: E402
 from ldm.checkpoint import load_model  # noqa: E402
-from ldm.diffusers_names import depth_weights  # noqa: E402
 from ldm.models.diffusion.ddim import DDIMSampler  # noqa: E402
 from tests.ldm.diffusers_models import KINDS, build_pipeline, save, small_hybrid  # noqa: E402
 
@@ -19,17 +18,19 @@ PROMPTS = ["a red sphere", ""]
 STEPS, GUIDANCE = 10, 4.0
 
 
-@pytest.fixture(scope="module", params=KINDS)
+FULL = [pytest.param((kind, "full"), marks=pytest.mark.slow) for kind in ("1.5", "2.1", "2-depth")]
+
+
+@pytest.fixture(scope="module", params=[*((kind, "small") for kind in KINDS), *FULL], ids=" ".join)
 def both(request, tmp_path_factory):
-    pipeline = build_pipeline(request.param)
+    """A model of theirs, and the one that we load from its folder."""
+    kind, size = request.param
+    pipeline = build_pipeline(kind, size)
     folder = save(pipeline, tmp_path_factory.mktemp("pipeline"))
-    with small_hybrid():
-        return pipeline, load_model(folder)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Path:
-    return save(build_pipeline("2.1"), tmp_path_factory.mktemp("saved"))
+    with small_hybrid() if size == "small" else nullcontext():
+        model = load_model(folder)
+    yield pipeline, model
+    rmtree(folder)  # gigabytes of the full ones
 
 
 def assert_near(got: torch.Tensor, expected: torch.Tensor, tolerance: float) -> None:
@@ -69,14 +70,14 @@ def test_autoencoder(both):
     )
 
 
-def test_depth_network():
-    pipeline = build_pipeline("2-depth")
-    with small_hybrid():
-        depth_model = DPTDepthModel(weight_standardisation="timm").eval()
-    depth_model.load_state_dict(depth_weights(pipeline.depth_estimator.state_dict()), strict=False)
-    image = torch.rand(1, 3, 64, 64) * 2 - 1
-    expected = pipeline.depth_estimator(image).predicted_depth
-    assert_near(depth_model(image), expected, 1e-4)
+def test_depth_network(both):
+    pipeline, model = both
+    if not hasattr(pipeline, "depth_estimator"):
+        pytest.skip("this model looks at no depth")
+    side = pipeline.depth_estimator.config.image_size
+    image = torch.rand(1, 3, side, side) * 2 - 1
+    expected = pipeline.depth_estimator(image).predicted_depth[:, None]
+    assert_near(model.depth_model(image), expected, 1e-4)
 
 
 def test_whole_run(both):

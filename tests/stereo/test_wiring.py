@@ -74,8 +74,8 @@ def test_a_depth_model_may_be_any_function_and_a_picture_a_path(tiny_model, tmp_
 
 
 def test_a_function_that_gives_no_map_is_refused(tiny_model):
-    with pytest.raises(ValueError, match=r"depth_model: gave \(2, 2\), expected the picture's"):
-        image_to_stereo(tiny_model, lambda image: np.zeros((2, 2)), PHOTO, sampling=FEW)
+    with pytest.raises(ValueError, match=r"depth_model: gave uint8 of shape \(64, 64, 3\)"):
+        image_to_stereo(tiny_model, lambda image: image, PHOTO, sampling=FEW)
     text = text_to_stereo(tiny_model, lambda image: image[..., 0], "x", sampling=FEW)
     assert text[0].left.shape == text[0].right.shape
     with pytest.raises(ValueError, match=r"expected \(H, W, 3\) uint8"):

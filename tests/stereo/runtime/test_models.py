@@ -282,8 +282,6 @@ def test_files_that_lie_about_themselves_name_the_argument(small: Small, tmp_pat
         write()
         with pytest.raises((OSError, ValueError), match=f"^ckpt: {path}: [^\n]*$"):
             load_model("text", ckpt=path)
-        with pytest.raises((OSError, ValueError), match="^(ckpt|vae): [^\n]*$"):
-            load_model("text", ckpt=small.folder, vae=path.rename(tmp_path / "vae.safetensors"))
 
 
 def test_a_repository_of_one_file_is_that_file(small: Small, tmp_path: Path) -> None:
