@@ -150,7 +150,7 @@ def unet_config(part: Part, channels: int) -> Config:
 def text_config(part: Part) -> Config:
     """Return the configuration of a text encoder."""
     act = part.values.get("hidden_act", "quick_gelu")
-    if act not in OPEN_CLIP:
+    if not isinstance(act, str) or act not in OPEN_CLIP:
         raise part.wrong("hidden_act", act, " or ".join(OPEN_CLIP))
     width = part.whole("hidden_size", 512, "channels")
     part.expect({"intermediate_size": (4 * width,), "max_position_embeddings": (77,)})

@@ -81,7 +81,7 @@ def unread(model: nn.Module) -> set[str]:
     """
     names = set(model.state_dict())
     blocks, last = "cond_stage_model.model.transformer.resblocks.", ()
-    if getattr(model.cond_stage_model, "layer_idx", 0):
+    if getattr(getattr(model, "cond_stage_model", None), "layer_idx", 0):
         highest = max(int(n[len(blocks) :].split(".")[0]) for n in names if n.startswith(blocks))
         last = (f"{blocks}{highest}.",)
     return {name for name in names if name in UNREAD or name.startswith(last)}

@@ -24,17 +24,17 @@ from stereo.evaluation.datasets.manifest import list_manifest
 from stereo.evaluation.datasets.scene import Scene
 from stereo.evaluation.lpips import Lpips, find_backbones, load_lpips
 from stereo.evaluation.metrics import psnr
+from stereo.options import preset
 from stereo.pixels.holes import stretch_background
 from stereo.pixels.warp import warp_right
 
-BEGIN, END = "<!-- run: refinement -->\n", "<!-- end: refinement -->"
 # An edge of one map is that of another one where it is no further away.
 NEAR_PX = 2
 # Canny's thresholds on maps of 256 levels.
 EDGE_LEVELS = (20, 60)
 SMALL_PX, BLUR_PX = 384, 2.0
-VARIANTS = ((False, 0.0), (False, 1.2), (True, 0.0), (True, 0.4), (True, 1.2))
-HEAD = ["map", "refined", "widened %", "true edges found %", "edges that are true %", "PSNR"]
+HEAD = ["map", "refined", "true edges found %", "edges that are true %", "PSNR"]
+Key = tuple[str, bool]
 
 
 def maps_of(scene: Scene, depth_model: DepthModel) -> Iterator[tuple[str, np.ndarray]]:
@@ -66,37 +66,47 @@ def share_near(some: np.ndarray, others: np.ndarray) -> float:
     return float((distance_px[some] <= NEAR_PX).mean())
 
 
-def measure(scene: Scene, disparity_px: np.ndarray, lpips: Lpips | None) -> list[float]:
-    """Return the shares of true edges found and of edges that are true, PSNR and LPIPS."""
+def measure(
+    scene: Scene, disparity_px: np.ndarray, lpips: Lpips | None, widened_percent: float
+) -> list[float]:
+    """Return the shares of true edges found and of edges that are true, PSNR and LPIPS.
+
+    The right view is warped as by `best`, by the map with widened edges.
+    """
     true = fill_rows(scene.disparity)
     found, wanted = edges(disparity_px, true), edges(true, true)
-    right = stretch_background(*warp_right(scene.left, disparity_px))
+    wide = widen_edges(torch.from_numpy(disparity_px)[None], widened_percent)[0].numpy()
+    right = stretch_background(*warp_right(scene.left, wide))
     figures = [100 * share_near(wanted, found), 100 * share_near(found, wanted)]
     figures.append(psnr(right, scene.right))
     return figures + (lpips.distances(right, scene.right, [None]) if lpips else [])
 
 
 def figures_of(
-    scenes: Sequence[Scene], depth_model: DepthModel, lpips: Lpips | None
-) -> dict[tuple[str, bool, float], list[float]]:
-    """Return the means over scenes for every map and variant."""
-    found: dict[tuple[str, bool, float], list[list[float]]] = {}
+    scenes: Sequence[Scene],
+    depth_model: DepthModel,
+    lpips: Lpips | None,
+    widened_percent: float,
+) -> dict[Key, list[float]]:
+    """Return the means over scenes for every map, as it is and refined."""
+    found: dict[Key, list[list[float]]] = {}
     for scene in scenes:
         for name, soft in maps_of(scene, depth_model):
-            for refined, percent in VARIANTS:
+            for refined in (False, True):
                 fitted = refine(soft, scene.left) if refined else soft
-                wide = widen_edges(torch.from_numpy(fitted)[None], percent)[0].numpy()
-                found.setdefault((name, refined, percent), []).append(measure(scene, wide, lpips))
+                found.setdefault((name, refined), []).append(
+                    measure(scene, fitted, lpips, widened_percent)
+                )
     return {key: list(np.nanmean(rows, axis=0)) for key, rows in found.items()}
 
 
-def report(figures: dict[tuple[str, bool, float], list[float]], origin: str) -> str:
+def report(figures: dict[Key, list[float]], origin: str) -> str:
     """Return the figures as Markdown, below a line of what made them."""
     digits = (1, 1, 2, 4)
     rows = [
-        [name, "yes" if refined else "no", f"{percent:g}"]
+        [name, "yes" if refined else "no"]
         + [f"{value:.{places}f}" for value, places in zip(values, digits, strict=False)]
-        for (name, refined, percent), values in figures.items()
+        for (name, refined), values in figures.items()
     ]
     head = HEAD + ["LPIPS-S"] * (len(rows[0]) - len(HEAD))
     return f"{origin}\n\n{markdown_table(head, rows, text_columns=2)}\n"
@@ -110,6 +120,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--group", default="Middlebury", help="only data sets of this name")
     parser.add_argument("--depthmodel_path", **path, help="depth network (default: as scripts)")
     parser.add_argument("--lpips", **path, help="folder of SqueezeNet 1.1's weights")
+    parser.add_argument(
+        "--edge_dilation",
+        type=float,
+        default=preset("best").edge_dilation_percent,
+        metavar="PERCENT",
+        help="of the width by which edges are widened before the warp",
+    )
     parser.add_argument("--into", **path, help="put the table between its markers in this file")
     return parser.parse_args(arguments)
 
@@ -127,13 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = find_depth_checkpoint(args.depthmodel_path)
     depth_model = load_depth_model(place, device="cpu")
     origin = (
-        f"{len(scenes)} {args.group} pairs at their own size, {place_name(place)}, commit "
-        f"{git_commit()}; warp and stretched background."
+        f"{len(scenes)} {args.group} pairs at their own size, {place_name(place)}, "
+        f"commit {git_commit()}; warp, edges widened by {args.edge_dilation:g} %, and stretched "
+        "background."
     )
-    text = report(figures_of(scenes, depth_model, lpips), origin)
+    text = report(figures_of(scenes, depth_model, lpips, args.edge_dilation), origin)
     sys.stdout.write(text)
     if args.into:
-        replace_section(args.into, BEGIN, END, text)
+        name = f"refinement-{args.edge_dilation:g}"
+        replace_section(args.into, f"<!-- run: {name} -->\n", f"<!-- end: {name} -->", text)
     return 0
 
 

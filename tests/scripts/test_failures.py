@@ -189,9 +189,21 @@ def test_checkpoint_that_is_none(
     assert done.out == "" and "Traceback" not in done.err and not Path("outputs").exists()
 
 
-def test_checkpoint_of_another_kind(run_script: Runner, tmp_path: Path) -> None:
-    depth = ROOT / "midas_models" / "shapes-dpt.safetensors"
-    for path, told in ((depth, "holds a DPTDepthModel, expected Stable"), (tmp_path, "a folder")):
+def test_checkpoint_of_another_kind(
+    run_script: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    depth, other = ROOT / "midas_models" / "shapes-dpt.safetensors", tmp_path / "other"
+    other.mkdir()
+    (other / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+    cases = {
+        depth: "holds a DPTDepthModel, expected Stable",
+        tmp_path: "a folder without model_index.json",
+        other: "holds a FluxPipeline: take a Stable Diffusion",
+        "owner/name": "fetch it: python -m stereo.fetch owner/name",
+        "owner/name/unet": "expected a file, a folder or owner/name[@revision]",
+    }
+    for path, told in cases.items():
         done = run_script("txt2stereoimg.py", "--ckpt", path)
         assert done.code == 2 and "error: ckpt: " in done.err and told in done.err
         assert "Traceback" not in done.err
