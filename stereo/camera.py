@@ -1,8 +1,8 @@
 """What cameras store beside the pixels: which way is up, colours, the focal length."""
 
 import logging
-import struct
 import math
+import struct
 from functools import cache
 from io import BytesIO
 from pathlib import Path

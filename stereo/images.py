@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image
 
 from stereo.camera import restore_orientation, standard_colours, upright
 
