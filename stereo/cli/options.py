@@ -137,8 +137,15 @@ def _add_comfort(parser: ArgumentParser) -> None:
     add_fields(
         group, ComfortOptions, "comfort", nargs="?", const=rules[0], choices=rules, metavar="RULE"
     )
-    names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "mask_window")
+    names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "borders")
     add_fields(group, ComfortOptions, *names)
+    group.add_argument(
+        "--mask_window",
+        dest="borders",
+        action="store_const",
+        const="window",
+        help="the same as --borders window",
+    )
     add_fields(group, BaselineOptions)
     group.add_argument(
         "--eye",

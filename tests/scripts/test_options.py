@@ -275,7 +275,9 @@ def test_folder_of_maps_goes_with_a_folder_of_pictures(
         (("--eye", "left"), {"eye": "left", "shift_both": False}),
         (("--eye", "both"), {"eye": "right", "shift_both": True}),
         (("--eye", "right"), {"eye": "right", "shift_both": False}),
-        (("--mask_window", "--convergence", "0.3"), {"mask_window": True, "convergence": 0.3}),
+        (("--mask_window", "--convergence", "0.3"), {"borders": "window", "convergence": 0.3}),
+        (("--borders", "crop"), {"borders": "crop"}),
+        ((), {"borders": "fill"}),
         (
             ("--display_width_cm", "100", "--viewing_distance_cm", "250"),
             {"display_width_cm": 100, "viewing_distance_cm": 250},
