@@ -49,6 +49,11 @@ def find_class(target: str) -> type:
     return found
 
 
+def get_obj_from_str(string: str, reload: bool = False) -> type:
+    """Return the class of a dotted name, as `find_class` does, under its published name."""
+    return find_class(string)
+
+
 def as_plain(config: Any) -> Any:
     """Return an OmegaConf node as plain dicts and lists; anything else as it is."""
     if not type(config).__module__.startswith("omegaconf"):

@@ -23,6 +23,8 @@ SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
 # Largest shift, in percent of the width.
 MAX_SCALE_PERCENT = 50.0
+# One degree in front of and behind the display that `stereo.comfort` takes for granted.
+COMFORTABLE_PERCENT = (2.0411941916412424, 2.0395916301155426)
 
 
 def option(
@@ -121,7 +123,7 @@ class StereoOptions:
         high=5,
     )
     refined_edges: bool = option(
-        True, "with best, fit the edges of a predicted map to the picture's own"
+        False, "with best, fit the edges of a predicted map to the picture's own"
     )
     metric_disparity: bool = option(
         False, "the disparity map is in pixels of the picture, and taken as it is (preset best)"
@@ -134,7 +136,7 @@ class StereoOptions:
         high=1,
     )
     parallax_limits_percent: tuple[float, float] = option(
-        (2.0411941916412424, 2.0395916301155426),
+        COMFORTABLE_PERCENT,
         "largest parallax in front of and behind the screen for convergence auto",
     )
     eye: Eye = option("right", "whose view is made out of the other's")
@@ -227,10 +229,9 @@ PRESETS: dict[str, StereoOptions] = {
         published_bookkeeping=True,
     ),
     "paper": StereoOptions(),
-    # Comfortable on the display that `ComfortOptions` takes for granted: one degree to either side.
     "best": StereoOptions(
         preset="best",
-        scale_percent=4.08,
+        scale_percent=sum(COMFORTABLE_PERCENT),
         convergence="auto",
         inversion="direct",
         fusion=True,

@@ -39,8 +39,10 @@ class StereoPair:
     def __repr__(self) -> str:
         height, width = self.left.shape[:2]
         named = {"task": "", "preset": "by ", "scale_percent": "shift ", "seed": "seed "}
+        values = {key: self.settings[key] for key in named if key in self.settings}
         known = [
-            f"{word}{self.settings[key]}" for key, word in named.items() if key in self.settings
+            f"{named[key]}{round(value, 2) if isinstance(value, float) else value}"
+            for key, value in values.items()
         ]
         return f"StereoPair({', '.join([f'{width}x{height} px', *known])})"
 

@@ -7,9 +7,11 @@ from torch import Tensor, nn
 
 from ldm.modules.diffusionmodules.model import AutoencoderConfig, Decoder, Encoder
 from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
+from ldm.unsupported import TRAINING, without
 from ldm.util import as_plain, published_keys
 
 
+@without(TRAINING, "training as published", "train.py")
 class AutoencoderKL(nn.Module):
     """Convolutional autoencoder with a normal posterior; runs in the dtype of its weights."""
 

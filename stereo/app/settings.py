@@ -10,8 +10,10 @@ MAX_SAMPLES = 4
 MAX_PROMPT_CHARACTERS = 1000
 MAX_PICTURES = 100
 MEGABYTE = 2**20
-# What may be in an upload beside its file.
+# What may be in an upload beside its files.
 FORM_BYTES = 2**16
+# So many folders of the largest size are kept.
+FOLDERS = 4
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,14 @@ class Limits:
     results: int = option(12, "results kept for a visitor; older ones are deleted", low=1)
 
     @property
+    def upload_mb(self) -> int:
+        """Return the largest upload in megabytes: one file, or a folder of them."""
+        return max(self.max_file_mb, self.max_uploads_mb // FOLDERS)
+
+    @property
     def upload_bytes(self) -> int:
         """Return the largest body of an upload."""
-        return self.max_file_mb * MEGABYTE + FORM_BYTES
+        return self.upload_mb * MEGABYTE + FORM_BYTES
 
 
 @dataclass(frozen=True)

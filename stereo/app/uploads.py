@@ -58,7 +58,7 @@ def make_room(folder: Path, limits: Limits) -> None:
     """Remove the oldest uploads until another one of the largest size fits, and say so."""
     uploads = [entry for entry in folder.iterdir() if entry.is_dir() and entry.name not in KEPT]
     sizes = {entry: sum(path.stat().st_size for path in entry.rglob("*")) for entry in uploads}
-    excess = sum(sizes.values()) - (limits.max_uploads_mb - limits.max_file_mb) * MEGABYTE
+    excess = sum(sizes.values()) - (limits.max_uploads_mb - limits.upload_mb) * MEGABYTE
     removed = 0
     for entry in sorted(uploads, key=lambda path: path.stat().st_mtime):
         if excess <= 0:

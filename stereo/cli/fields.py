@@ -107,6 +107,7 @@ def _default_of_presets(name: str) -> str:
     presets: dict[str, list[str]] = {}
     for key, options in PRESETS.items():
         value = getattr(options, name)
+        value = round(value, 2) if isinstance(value, float) else value
         word = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
         presets.setdefault(word, []).append(key)
     words = [f"{word} for {' and '.join(keys)}" for word, keys in presets.items()]

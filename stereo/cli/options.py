@@ -38,6 +38,7 @@ BEST_ALONE = (
     "edge_dilation_percent",
     "refined_edges",
 )
+FINE_DILATION_PERCENT = 0.2
 USUAL_DISPLAY = astuple(Viewing())
 STRENGTHS = ("scale_percent", "max_disparity_px", "comfort", "baseline_cm")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
@@ -194,6 +195,18 @@ def stereo_options(args: Namespace) -> StereoOptions:
                 "alone works at the picture's own size"
             )
     return options
+
+
+def fine_edges(args: Namespace, options: StereoOptions) -> StereoOptions:
+    """Return options for maps of networks other than DPT files, whose edges are nearly sharp.
+
+    `best` then fits them to the picture and widens them less, unless told otherwise
+    (docs/results.md, "Predicted maps").
+    """
+    if not options.fusion:
+        return options
+    fine = {"refined_edges": True, "edge_dilation_percent": FINE_DILATION_PERCENT}
+    return replace(options, **{k: v for k, v in fine.items() if getattr(args, k) is None})
 
 
 def comfort_options(args: Namespace) -> ComfortOptions:

@@ -101,7 +101,10 @@ BAD = {
         changed(UNET_CONFIG, down_block_types=["subprocess.Popen"] * 4),
         "down_block_types: got",
     ),
-    "unknown activation": (changed("text_encoder/config.json", hidden_act=["x"]), "hidden_act: got"),
+    "unknown activation": (
+        changed("text_encoder/config.json", hidden_act=["x"]),
+        "hidden_act: got",
+    ),
     "other channels": (changed(UNET_CONFIG, in_channels=9), "in_channels: got 9, expected 4"),
     "many layers": (changed(UNET_CONFIG, layers_per_block=10**9), "layers_per_block: got"),
     "a list for a number": (changed(UNET_CONFIG, cross_attention_dim=[1]), "cross_attention_dim"),

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -424,3 +425,30 @@ def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
         comfort = cli_options.comfort_options(args).comfort
         assert (options.convergence, comfort) == expected, words
         cli_options.baseline_options(args, options)
+
+
+def test_maps_with_fine_edges_are_fitted_unless_told_otherwise() -> None:
+    from stereo.options import preset
+
+    best, given = preset("best"), {"refined_edges": None, "edge_dilation_percent": None}
+    fine = cli_options.fine_edges(Namespace(**given), best)
+    assert (fine.refined_edges, fine.edge_dilation_percent) == (True, 0.2)
+    told = cli_options.fine_edges(Namespace(**given | {"refined_edges": False}), best)
+    assert (told.refined_edges, told.edge_dilation_percent) == (False, 0.2)
+    assert cli_options.fine_edges(Namespace(**given), preset("paper")) == preset("paper")
+
+
+def test_names_and_the_size_of_wiggles_reach_the_files(
+    run_script: Runner, workflows: Workflows, picture: Path
+) -> None:
+    words = ["--img_path", picture, "--outdir", "out", "--format", "sbs", "--format", "webp"]
+    words += ["--names", "sbs", "--wiggle_px", "10"]
+    done = run_script("img2stereo.py", *words)
+    assert (done.code, done.out) == (0, "out/cat_00000_Full_SBS.png\n")
+    with Image.open("out/cat_00000_wiggle.webp") as wiggle:
+        assert wiggle.size == (10, 5)
+    assert run_script("img2stereo.py", *words, "--skip-existing").out == done.out
+    assert len(workflows.calls) == 1
+    for bad in (("--wiggle_px", "0"), ("--names", "kodi")):
+        refused = run_script("img2stereo.py", "--img_path", picture, *bad)
+        assert refused.code == 2 and bad[0] in refused.err

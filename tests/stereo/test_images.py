@@ -24,6 +24,7 @@ from stereo.images import (
     picture_suffixes,
     read_image,
     square_fit,
+    to_rgb,
 )
 
 SIDES = st.integers(1, 3000)
@@ -336,3 +337,12 @@ def test_extreme_images_can_be_fitted(size):
 def test_sizes_that_are_no_multiple_are_named(size_px):
     with pytest.raises(ValueError, match=str(size_px)):
         fit_to_multiple(np.zeros((64, 64, 3), np.uint8), size_px)
+
+
+def test_a_picture_may_be_a_path_a_pillow_image_or_an_array(tmp_path):
+    values = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    for kind in (values, Image.fromarray(values), tmp_path / "a.png", str(tmp_path / "a.png")):
+        np.testing.assert_array_equal(to_rgb(kind), values)
+    with pytest.raises(ValueError, match=r"image is \(6, 9\) uint8; expected \(H, W, 3\) uint8"):
+        to_rgb(values[..., 0])

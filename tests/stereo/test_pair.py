@@ -14,7 +14,7 @@ from stereo.formats import load
 @pytest.fixture
 def pair() -> StereoPair:
     view = np.random.default_rng(0).integers(0, 256, (600, 900, 3), dtype=np.uint8)
-    settings = {"task": "image", "preset": "best", "scale_percent": 4.08, "seed": 7}
+    settings = {"task": "image", "preset": "best", "scale_percent": 4.0807858, "seed": 7}
     flat, valid = np.zeros((600, 900), np.float32), np.ones((600, 900), bool)
     return StereoPair(view, view[:, ::-1].copy(), flat, valid, settings)
 

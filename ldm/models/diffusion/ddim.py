@@ -10,6 +10,8 @@ from torch import Tensor
 from ldm.models.diffusion.ddim_step import (
     StepOptions,
     draw_noise,
+    kept_by_mask,
+    noised,
     step_down,
     step_up,
     timesteps_at,
@@ -64,7 +66,6 @@ class DDIMSampler:
         for name, values in vars(self.schedule).items():
             setattr(self, f"ddim_{name}", values)
 
-    @torch.no_grad()
     @published_keys("verbose", "normals_sequence", quantize_x0=False)
     def sample(
         self,
@@ -74,7 +75,25 @@ class DDIMSampler:
         conditioning: Conditioning,
         *,
         eta: float = 0.0,
+        **options: Any,
+    ) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        """Make a schedule of S steps, with `eta` as in `make_schedule`, and denoise pure noise.
+
+        `conditioning` is that of `batch_size` samples, `shape` (C, h, w) that of one; `options` and
+        results are those of `ddim_sampling`.
+        """
+        self.make_schedule(S, ddim_eta=eta)
+        return self.ddim_sampling(conditioning, (batch_size, *shape), **options)
+
+    @torch.no_grad()
+    @published_keys(timesteps=None)
+    def ddim_sampling(
+        self,
+        cond: Conditioning,
+        shape: Sequence[int],
+        *,
         x_T: Tensor | None = None,
+        ddim_use_original_steps: bool = False,
         mask: Tensor | None = None,
         x0: Tensor | None = None,
         unconditional_guidance_scale: float = 1.0,
@@ -85,15 +104,13 @@ class DDIMSampler:
         img_callback: Callable[[Tensor, int], None] | None = None,
         **options: Any,
     ) -> tuple[Tensor, dict[str, list[Tensor]]]:
-        """Denoise from pure noise; makes the schedule first.
+        """Denoise from pure noise along the schedule that there is.
 
         Args:
-            S: steps of the schedule.
-            batch_size: samples, B.
-            shape: (C, h, w) of one sample.
-            conditioning: of the B samples.
-            eta: as in `make_schedule`.
+            cond: of the B samples.
+            shape: (B, C, h, w) of all of them.
             x_T: start noise (B, C, h, w); drawn if None.
+            ddim_use_original_steps: take every timestep of the model.
             mask: broadcast to (B, C, h, w); where it is 1, latents are kept to those of `x0`.
             x0: clean latents (B, C, h, w) for `mask`.
             unconditional_guidance_scale: classifier-free guidance; 1 switches it off.
@@ -107,17 +124,17 @@ class DDIMSampler:
         Returns:
             Latents (B, C, h, w); `x_inter` and `pred_x0` of x_T and of the steps that were kept.
         """
-        self.make_schedule(S, eta)
-        how, total = StepOptions(**options), len(self.schedule)
+        schedule = self._schedule_with("shape", 0, ddim_use_original_steps)
+        how, total = StepOptions(**options), len(schedule)
         scales = [unconditional_guidance_scale] * total if ucg_schedule is None else ucg_schedule
         require("number of scales in ucg_schedule", len(scales), total)
-        led = [Guidance(conditioning, scale, unconditional_conditioning) for scale in scales][::-1]
-        masked = self._masked(mask, x0, how.generator)
+        led = [Guidance(cond, scale, unconditional_conditioning) for scale in scales][::-1]
+        masked = kept_by_mask(schedule, mask, x0, how.generator)
 
         def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
-            return step_down(self.model, self.schedule, masked(x, index), led[index], index, how)
+            return step_down(self.model, schedule, masked(x, index), led[index], index, how)
 
-        x = self._start(x_T, (batch_size, *shape), how.generator)
+        x = self._start(x_T, tuple(shape), how.generator)
         kept = {"x_inter": [x], "pred_x0": [x]}
         for number, (latents, pred_x0) in enumerate(walk(x, range(total)[::-1], step, callback)):
             if img_callback is not None:
@@ -207,10 +224,8 @@ class DDIMSampler:
         indices = torch.as_tensor(t, device="cpu").reshape(-1)
         if not 0 <= int(indices.min()) <= int(indices.max()) < len(schedule):
             raise ValueError(f"t: got {t}, expected indices below {len(schedule)}")
-        if noise is None:
-            noise = draw_noise(x0, generator)
-        alphas = torch.tensor(schedule.alphas)[indices].to(x0.device).reshape(-1, 1, 1, 1)
-        return (alphas.sqrt() * x0 + (1 - alphas).sqrt() * noise).to(x0.dtype)
+        noise = draw_noise(x0, generator) if noise is None else noise
+        return noised(schedule, x0, indices, noise)
 
     @torch.no_grad()
     def p_sample_ddim(
@@ -271,20 +286,6 @@ class DDIMSampler:
                 f"{name}: got {steps}, expected 0 to {len(schedule)}, the schedule's steps"
             )
         return schedule
-
-    def _masked(
-        self, mask: Tensor | None, x0: Tensor | None, generator: torch.Generator | None
-    ) -> Callable[[Tensor, int], Tensor]:
-        """Return what puts x0 where the mask is 1, at the noise level of a step."""
-        if mask is None:
-            return lambda x, index: x
-        if x0 is None:
-            raise ValueError("x0: got None, expected latents that the mask keeps")
-
-        def masked(x: Tensor, index: int) -> Tensor:
-            return mask * self.stochastic_encode(x0, index, generator=generator) + (1 - mask) * x
-
-        return masked
 
     def _start(
         self, x_T: Tensor | None, shape: tuple[int, ...], generator: torch.Generator | None

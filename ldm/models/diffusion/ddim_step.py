@@ -1,6 +1,6 @@
 """One step of DDIM, in either direction, and what published calls may ask of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +83,32 @@ class StepOptions:
 def draw_noise(like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw unit noise on the CPU, in the shape and on the device of `like`."""
     return torch.randn(like.shape, generator=generator).to(like)
+
+
+def noised(
+    schedule: DDIMSchedule, x0: Tensor, indices: Sequence[int] | Tensor, noise: Tensor
+) -> Tensor:
+    """Return x0 (B, C, h, w) with as much of `noise` as before the steps of one index or (B,)."""
+    alphas = torch.tensor(schedule.alphas)[indices].to(x0.device).reshape(-1, 1, 1, 1)
+    return (alphas.sqrt() * x0 + (1 - alphas).sqrt() * noise).to(x0.dtype)
+
+
+def kept_by_mask(
+    schedule: DDIMSchedule,
+    mask: Tensor | None,
+    x0: Tensor | None,
+    generator: torch.Generator | None,
+) -> Callable[[Tensor, int], Tensor]:
+    """Return what puts x0 where the mask is 1, at the noise level of a step's index."""
+    if mask is None:
+        return lambda x, index: x
+    if x0 is None:
+        raise ValueError("x0: got None, expected latents that the mask keeps")
+
+    def masked(x: Tensor, index: int) -> Tensor:
+        return mask * noised(schedule, x0, [index], draw_noise(x0, generator)) + (1 - mask) * x
+
+    return masked
 
 
 def timesteps_at(schedule: DDIMSchedule, index: int, x: Tensor) -> Tensor:

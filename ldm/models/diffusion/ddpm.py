@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ldm.models.diffusion.schedule import DDIMOptions, schedule_buffers, with_zero_terminal_snr
 from ldm.modules.diffusionmodules.util import extract_into_tensor, make_beta_schedule
 from ldm.modules.distributions.distributions import DiagonalGaussianDistribution
+from ldm.unsupported import ANCESTRAL, TRAINING, without
 from ldm.util import instantiate_from_config, published_keys, require
 
 Config = Mapping[str, Any]
@@ -64,6 +65,8 @@ class DiffusionWrapper(nn.Module):
         return self.diffusion_model(torch.cat([x, *maps], dim=1), t, context=context)
 
 
+@without(ANCESTRAL, "walking all timesteps", "ldm.models.diffusion.ddim.DDIMSampler")
+@without(TRAINING, "training as published", "train.py")
 class LatentDiffusion(nn.Module):
     """Text-conditioned diffusion in an autoencoder's latents (Rombach et al. 2022).
 
@@ -157,18 +160,21 @@ class LatentDiffusion(nn.Module):
         """Do nothing: the weights are the averaged ones already."""
         yield
 
-    def apply_model(self, x: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
-        """Return the UNet's output (B, C, h, w), noise or v, in the dtype of `x`.
+    @published_keys(return_ids=False)
+    def apply_model(self, x_noisy: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
+        """Return the UNet's output (B, C, h, w), noise or v, in the dtype of `x_noisy`.
 
         Args:
-            x: noisy latents (B, C, h, w).
+            x_noisy: latents (B, C, h, w).
             t: timesteps (B,), 0 to `num_timesteps` - 1.
             cond: text embedding (B, tokens, D), or a list of such, or `{"c_crossattn": [it]}`,
                 with `"c_concat": [depth (B, 1, h, w)]` for depth-conditioned models.
         """
         if isinstance(cond, Tensor):
             cond = [cond]
-        return self.model(x, t, **(cond if isinstance(cond, Mapping) else {"c_crossattn": cond}))
+        return self.model(
+            x_noisy, t, **(cond if isinstance(cond, Mapping) else {"c_crossattn": cond})
+        )
 
     def get_learned_conditioning(self, c: list[str]) -> Tensor:
         """Return the embeddings of prompts, (B, tokens, D)."""
@@ -250,10 +256,10 @@ class LatentDiffusion(nn.Module):
         return self._mix(v, self._signal(t, x_t), x_t, self._noise(t, x_t))
 
     def _signal(self, t: Tensor, like: Tensor) -> Tensor:
-        return extract_into_tensor(self.sqrt_alphas_cumprod, t, ndim=like.ndim)
+        return extract_into_tensor(self.sqrt_alphas_cumprod, t, like.shape)
 
     def _noise(self, t: Tensor, like: Tensor) -> Tensor:
-        return extract_into_tensor(self.sqrt_one_minus_alphas_cumprod, t, ndim=like.ndim)
+        return extract_into_tensor(self.sqrt_one_minus_alphas_cumprod, t, like.shape)
 
     @staticmethod
     def _mix(a: Tensor, weight_a: Tensor, b: Tensor, weight_b: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ldm.util import published_keys
 
+
+@published_keys("cosine_s")
 def make_beta_schedule(
     schedule: str, n_timestep: int, *, linear_start: float = 1e-4, linear_end: float = 2e-2
 ) -> np.ndarray:
@@ -23,6 +26,7 @@ def make_beta_schedule(
     raise ValueError(f"schedule: got {schedule!r}, expected 'linear' or 'sqrt_linear'")
 
 
+@published_keys("verbose", ddim_discr_method="uniform")
 def make_ddim_timesteps(
     num_ddim_timesteps: int,
     num_ddpm_timesteps: int,
@@ -58,8 +62,9 @@ def make_ddim_timesteps(
     return timesteps
 
 
+@published_keys("verbose")
 def make_ddim_sampling_parameters(
-    alphas_cumprod: np.ndarray,
+    alphacums: np.ndarray,
     ddim_timesteps: Sequence[int],
     *,
     eta: float,
@@ -70,18 +75,25 @@ def make_ddim_sampling_parameters(
     The step before the first one is timestep 0, whose alpha is not 1 unless `set_alpha_to_one`.
     """
     steps = np.asarray(ddim_timesteps)
-    alphas = alphas_cumprod[steps]
-    first = 1.0 if set_alpha_to_one else alphas_cumprod[0]
-    alphas_prev = np.append(first, alphas_cumprod[steps[:-1]])
+    alphas = alphacums[steps]
+    first = 1.0 if set_alpha_to_one else alphacums[0]
+    alphas_prev = np.append(first, alphacums[steps[:-1]])
     variance = (1 - alphas_prev) / (1 - alphas) * (1 - alphas / alphas_prev)
     return eta * np.sqrt(variance), alphas, alphas_prev
 
 
-def extract_into_tensor(values: Tensor, t: Tensor, *, ndim: int) -> Tensor:
-    """Gather `values` (T,) at `t` (B,), shaped (B, 1, ...) with `ndim` dimensions."""
-    return values[t].reshape(-1, *[1] * (ndim - 1))
+def extract_into_tensor(a: Tensor, t: Tensor, x_shape: Sequence[int]) -> Tensor:
+    """Gather `a` (T,) at `t` (B,), shaped (B, 1, ...) with as many dimensions as `x_shape`."""
+    return a[t].reshape(-1, *[1] * (len(x_shape) - 1))
 
 
+def noise_like(shape: Sequence[int], device: torch.device | str, repeat: bool = False) -> Tensor:
+    """Draw unit noise on the CPU, the same for all samples with `repeat`."""
+    noise = torch.randn(1, *shape[1:]) if repeat else torch.randn(*shape)
+    return noise.to(device).repeat(shape[0] // len(noise), *[1] * (len(shape) - 1))
+
+
+@published_keys(repeat_only=False)
 def timestep_embedding(timesteps: Tensor, dim: int, *, max_period: float = 10000.0) -> Tensor:
     """Return sinusoids of `timesteps` (B,) as (B, dim) float32, cosines first."""
     half = dim // 2

@@ -33,18 +33,23 @@ class Served:
 
 
 @contextlib.contextmanager
-def serve(temporary: Path, *arguments: str) -> Iterator[Served]:
-    """Run `python app.py` inside this context; it has to end well when it is told to."""
+def serve(temporary: Path, *arguments: str, log: Path | None = None) -> Iterator[Served]:
+    """Run `python app.py` inside this context; it has to end well when it is told to.
+
+    Its messages go to `log`, if one is given.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--device", "cpu"]
-    process = subprocess.Popen(
-        [*command, *arguments],
-        env={**os.environ, "TMPDIR": str(temporary)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    with contextlib.ExitStack() as files:
+        process = subprocess.Popen(
+            [*command, *arguments],
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=subprocess.PIPE,
+            stderr=log and files.enter_context(log.open("w")),
+            text=True,
+        )
     try:
         told = process.stdout.readline()
         assert told.startswith(f"http://127.0.0.1:{port}/"), told

@@ -52,7 +52,7 @@ def test_embedding_is_float32_and_tells_timesteps_apart() -> None:
 
 def test_extract_gathers_per_sample() -> None:
     values = torch.arange(10.0)
-    found = extract_into_tensor(values, torch.tensor([3, 7]), ndim=4)
+    found = extract_into_tensor(values, torch.tensor([3, 7]), (2, 4, 8, 8))
     assert found.shape == (2, 1, 1, 1)
     assert found.flatten().tolist() == [3, 7]
 
