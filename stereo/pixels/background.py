@@ -50,7 +50,8 @@ def background_of(valid: np.ndarray, disparity_px: np.ndarray) -> Background:
     with np.errstate(invalid="ignore"):
         # Less is a step of a map in few levels, and both sides are one surface.
         jump = np.abs(left - right) > max(JUMP_PX, 2 * guard_px)
-        limit = np.where(jump & np.isfinite(left + right), (left + right) / 2, np.inf)
+        is_cut = jump & np.isfinite(left + right) & ~_beside_slivers(valid, before, after, guard_px)
+        limit = np.where(is_cut, (left + right) / 2, np.inf)
     limit = _of_nearest_hole(limit.astype(np.float32), valid)
     behind = valid & (disparity_px <= limit)
     near_hole = cv2.dilate((~valid).astype(np.uint8), np.ones((2 * guard_px + 1,) * 2, np.uint8))
@@ -60,6 +61,22 @@ def background_of(valid: np.ndarray, disparity_px: np.ndarray) -> Background:
     is_right = (after < width) & (is_right | (before < 0))
     border = np.where(is_right, after, before).clip(0, width - 1)
     return Background(usable, stained, border, is_right)
+
+
+def _beside_slivers(
+    valid: np.ndarray, before: np.ndarray, after: np.ndarray, guard_px: int
+) -> np.ndarray:
+    """Return (H, W) bool: whether a hole is one of a comb's, which a steep slope leaves.
+
+    There thin slivers of one surface alternate with holes, and nothing lies before another.
+    `before` and `after` are the nearest columns of `valid`.
+    """
+    row = np.ones((1, 2 * guard_px + 1), np.uint8)
+    runs = cv2.morphologyEx(valid.astype(np.uint8), cv2.MORPH_OPEN, row)
+    slivers = valid & (runs == 0)
+    sides = (columns.clip(0, valid.shape[1] - 1) for columns in (before, after))
+    left, right = (np.take_along_axis(slivers, columns, axis=1) for columns in sides)
+    return left | right
 
 
 def nearest_columns(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -142,6 +142,17 @@ def test_steps_of_a_map_in_few_levels_are_no_occlusion():
     assert (fill_holes(warped, valid, own_px)[0][:, :1100][slivers] == 220).all()
 
 
+def test_the_comb_that_a_steep_slope_leaves_takes_its_colour():
+    columns = np.arange(96)
+    slope_px = np.interp(columns, [30, 50], [30, -30]).astype(np.float32)
+    picture = np.full((16, 96, 3), 240, np.uint8)
+    picture[:, 60:] = 20  # the nearest broad surface beside it
+    warped, valid, own_px = warp_with_disparity(picture, np.tile(slope_px, (16, 1)))
+    comb = ~valid[:, 5:75]
+    assert comb.sum() > 100
+    assert fill_holes(warped, valid, own_px)[0][:, 5:75][comb].min() > 200
+
+
 def test_a_cell_with_any_hole_is_not_known():
     valid = np.ones((32, 32), bool)
     valid[9, 17] = False
