@@ -2,17 +2,20 @@
 
 import logging
 import math
+import struct
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 # A profile that moves no colour further than this is sRGB itself, as most are.
 SAME_LEVELS = 2
 CHART_LEVELS = (0, 32, 64, 128, 192, 255)
 ORIENTATION = 0x0112
+# What Pillow raises on EXIF data that are none.
+EXIF_DAMAGE = (SyntaxError, ValueError, TypeError, KeyError, OSError, struct.error)
 # Where a HEIF file has one of these boxes its EXIF orientation has been applied already.
 TURNING_BOXES = (b"irot", b"imir")
 HEIF_HEADER_BYTES = 2**20
@@ -25,6 +28,15 @@ DIAGONAL_35MM = math.hypot(36, 24)
 FOCAL_WIDTHS = (0.05, 100.0)
 
 log = logging.getLogger(__name__)
+
+
+def upright(image: Image.Image, name: str) -> Image.Image:
+    """Turn a picture as its EXIF data say; what cannot be read there says nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except EXIF_DAMAGE as error:
+        log.warning("%s: its EXIF data cannot be read (%s)", name, error)
+        return image
 
 
 def standard_colours(image: Image.Image, *, name: str) -> Image.Image:

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 import numpy as np
 import pillow_heif
-from PIL import Image, ImageOps
+from PIL import Image
 
-from stereo.camera import restore_orientation, standard_colours
+from stereo.camera import restore_orientation, standard_colours, upright
 
 MAX_MEGAPIXELS = 250.0
 MAX_ASPECT = 4
@@ -84,7 +84,7 @@ def to_rgb(image: ImageLike, *, name: str = "image") -> np.ndarray:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"{name} is {image.shape} {image.dtype}; expected (H, W, 3) uint8")
         return image
-    image = _upright(image, name)
+    image = upright(image, name)
     if image.mode in SIXTEEN_BIT_MODES:
         image = _eight_bit(image, name)
     if image.mode == "F":
@@ -113,21 +113,12 @@ def open_image(
             image.load()
             if image.format == "HEIF":
                 restore_orientation(image, path)
-            return _upright(image, f"{what} {path}")
+            return upright(image, f"{what} {path}")
     except DAMAGE as error:
         why = reason(error)
         if isinstance(error, Image.UnidentifiedImageError):
             why = "not an image format known here"
         raise ValueError(f"{what} {path} cannot be read: {why}") from error
-
-
-def _upright(image: Image.Image, name: str) -> Image.Image:
-    """Turn a picture as its EXIF data say; what cannot be read there says nothing."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except DAMAGE as error:
-        log.warning("%s: its EXIF data cannot be read (%s)", name, reason(error))
-        return image
 
 
 def _open(path: Path) -> Image.Image:

@@ -123,7 +123,7 @@ class StereoOptions:
         high=5,
     )
     refined_edges: bool = option(
-        True, "with best, fit the edges of a predicted map to the picture's own"
+        False, "with best, fit the edges of a predicted map to the picture's own"
     )
     metric_disparity: bool = option(
         False, "the disparity map is in pixels of the picture, and taken as it is (preset best)"

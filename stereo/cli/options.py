@@ -38,6 +38,7 @@ BEST_ALONE = (
     "edge_dilation_percent",
     "refined_edges",
 )
+FINE_DILATION_PERCENT = 0.2
 USUAL_DISPLAY = astuple(Viewing())
 STRENGTHS = ("scale_percent", "max_disparity_px", "comfort", "baseline_cm")
 SHAPES_PROMPT = "a red sphere in front of a blue box on a wooden floor"
@@ -136,8 +137,15 @@ def _add_comfort(parser: ArgumentParser) -> None:
     add_fields(
         group, ComfortOptions, "comfort", nargs="?", const=rules[0], choices=rules, metavar="RULE"
     )
-    names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "mask_window")
+    names = ("max_disparity_px", "display_width_cm", "viewing_distance_cm", "borders")
     add_fields(group, ComfortOptions, *names)
+    group.add_argument(
+        "--mask_window",
+        dest="borders",
+        action="store_const",
+        const="window",
+        help="the same as --borders window",
+    )
     add_fields(group, BaselineOptions)
     group.add_argument(
         "--eye",
@@ -187,6 +195,18 @@ def stereo_options(args: Namespace) -> StereoOptions:
                 "alone works at the picture's own size"
             )
     return options
+
+
+def fine_edges(args: Namespace, options: StereoOptions) -> StereoOptions:
+    """Return options for maps of networks other than DPT files, whose edges are nearly sharp.
+
+    `best` then fits them to the picture and widens them less, unless told otherwise
+    (docs/results.md, "Predicted maps").
+    """
+    if not options.fusion:
+        return options
+    fine = {"refined_edges": True, "edge_dilation_percent": FINE_DILATION_PERCENT}
+    return replace(options, **{k: v for k, v in fine.items() if getattr(args, k) is None})
 
 
 def comfort_options(args: Namespace) -> ComfortOptions:

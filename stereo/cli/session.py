@@ -104,6 +104,8 @@ class Session:
         if args.depthmodel_path or task != "depth":
             depth_file = find_depth_checkpoint(args.depthmodel_path)
         check_metric(self._baseline, depth_file)
+        if depth_file and depth_file.is_dir():
+            self._stereo = options.fine_edges(args, self._stereo)
         if task == "image" and depth_file == EMBEDDED and args.disparity is None:
             log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt, "vae": vae}

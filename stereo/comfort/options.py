@@ -6,6 +6,7 @@ from typing import Literal
 from stereo.options import StereoOptions, check_fields, option
 
 Rule = Literal["degree", "zone"]
+Borders = Literal["fill", "crop", "window"]
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class ComfortOptions(Viewing):
         "1 degree of the screen (Lambooij et al. 2009; taken without RULE), or zone, the zone of "
         "comfort of Shibata et al. 2011",
     )
-    mask_window: bool = option(
-        False, "black strips where a side of the display cuts what stands in front of it"
+    borders: Borders = option(
+        "fill",
+        "what the sides show that comes into view there: filled as other holes are; crop, both "
+        "views cut to what both eyes see; or window, also black strips where a side of the display "
+        "cuts what stands in front of it",
     )
 
     def __post_init__(self) -> None:

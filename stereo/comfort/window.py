@@ -49,3 +49,9 @@ def mask_strips(
     left[:, : strips[0]] = 0
     right[:, right.shape[1] - strips[1] :] = 0
     return left, right
+
+
+def uncovered_strips(valid: np.ndarray) -> tuple[int, int]:
+    """Return how far holes (False in `valid`, (H, W)) reach in from the left and the right side."""
+    runs = [np.minimum.accumulate(side, axis=1).sum(axis=1) for side in (~valid, ~valid[:, ::-1])]
+    return int(runs[0].max()), int(runs[1].max())

@@ -28,13 +28,11 @@ from stereo.options import preset
 from stereo.pixels.holes import stretch_background
 from stereo.pixels.warp import warp_right
 
-BEGIN, END = "<!-- run: refinement -->\n", "<!-- end: refinement -->"
 # An edge of one map is that of another one where it is no further away.
 NEAR_PX = 2
 # Canny's thresholds on maps of 256 levels.
 EDGE_LEVELS = (20, 60)
 SMALL_PX, BLUR_PX = 384, 2.0
-WIDENED_PERCENT = preset("best").edge_dilation_percent
 HEAD = ["map", "refined", "true edges found %", "edges that are true %", "PSNR"]
 Key = tuple[str, bool]
 
@@ -68,14 +66,16 @@ def share_near(some: np.ndarray, others: np.ndarray) -> float:
     return float((distance_px[some] <= NEAR_PX).mean())
 
 
-def measure(scene: Scene, disparity_px: np.ndarray, lpips: Lpips | None) -> list[float]:
+def measure(
+    scene: Scene, disparity_px: np.ndarray, lpips: Lpips | None, widened_percent: float
+) -> list[float]:
     """Return the shares of true edges found and of edges that are true, PSNR and LPIPS.
 
     The right view is warped as by `best`, by the map with widened edges.
     """
     true = fill_rows(scene.disparity)
     found, wanted = edges(disparity_px, true), edges(true, true)
-    wide = widen_edges(torch.from_numpy(disparity_px)[None], WIDENED_PERCENT)[0].numpy()
+    wide = widen_edges(torch.from_numpy(disparity_px)[None], widened_percent)[0].numpy()
     right = stretch_background(*warp_right(scene.left, wide))
     figures = [100 * share_near(wanted, found), 100 * share_near(found, wanted)]
     figures.append(psnr(right, scene.right))
@@ -83,7 +83,10 @@ def measure(scene: Scene, disparity_px: np.ndarray, lpips: Lpips | None) -> list
 
 
 def figures_of(
-    scenes: Sequence[Scene], depth_model: DepthModel, lpips: Lpips | None
+    scenes: Sequence[Scene],
+    depth_model: DepthModel,
+    lpips: Lpips | None,
+    widened_percent: float,
 ) -> dict[Key, list[float]]:
     """Return the means over scenes for every map, as it is and refined."""
     found: dict[Key, list[list[float]]] = {}
@@ -91,7 +94,9 @@ def figures_of(
         for name, soft in maps_of(scene, depth_model):
             for refined in (False, True):
                 fitted = refine(soft, scene.left) if refined else soft
-                found.setdefault((name, refined), []).append(measure(scene, fitted, lpips))
+                found.setdefault((name, refined), []).append(
+                    measure(scene, fitted, lpips, widened_percent)
+                )
     return {key: list(np.nanmean(rows, axis=0)) for key, rows in found.items()}
 
 
@@ -115,6 +120,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--group", default="Middlebury", help="only data sets of this name")
     parser.add_argument("--depthmodel_path", **path, help="depth network (default: as scripts)")
     parser.add_argument("--lpips", **path, help="folder of SqueezeNet 1.1's weights")
+    parser.add_argument(
+        "--edge_dilation",
+        type=float,
+        default=preset("best").edge_dilation_percent,
+        metavar="PERCENT",
+        help="of the width by which edges are widened before the warp",
+    )
     parser.add_argument("--into", **path, help="put the table between its markers in this file")
     return parser.parse_args(arguments)
 
@@ -132,13 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = find_depth_checkpoint(args.depthmodel_path)
     depth_model = load_depth_model(place, device="cpu")
     origin = (
-        f"{len(scenes)} {args.group} pairs at their own size, {place_name(place)}, commit "
-        f"{git_commit()}; warp, edges widened by {WIDENED_PERCENT:g} %, and stretched background."
+        f"{len(scenes)} {args.group} pairs at their own size, {place_name(place)}, "
+        f"commit {git_commit()}; warp, edges widened by {args.edge_dilation:g} %, and stretched "
+        "background."
     )
-    text = report(figures_of(scenes, depth_model, lpips), origin)
+    text = report(figures_of(scenes, depth_model, lpips, args.edge_dilation), origin)
     sys.stdout.write(text)
     if args.into:
-        replace_section(args.into, BEGIN, END, text)
+        name = f"refinement-{args.edge_dilation:g}"
+        replace_section(args.into, f"<!-- run: {name} -->\n", f"<!-- end: {name} -->", text)
     return 0
 
 

@@ -1,10 +1,11 @@
-"""Contact sheets: left, right, true right, error and mask of a scene side by side."""
+"""Contact sheets: a scene's views, anaglyph, error and mask, and its largest hole, side by side."""
 
 import cv2
 import numpy as np
 
 from stereo.evaluation.files import RunFolder, read_mask, write_image
 from stereo.evaluation.infer import read_scene
+from stereo.formats.anaglyph import RED_CYAN, anaglyph
 from stereo.images import read_image
 
 CAPTION_PX, MARGIN_PX = 22, 4
@@ -12,6 +13,8 @@ LETTERS = 0.45
 # Differences of this many levels and more are shown at full brightness.
 ERROR_FULL_LEVELS = 64
 MISSING_GREY = 40
+# Side of the close-up, as a share of the view's shorter one.
+CLOSE_UP_SHARE = 0.25
 HOLE, OCCLUDED, BOTH = (220, 60, 40), (50, 90, 220), (230, 200, 60)
 
 
@@ -42,6 +45,9 @@ def write_sheet(folder: RunFolder, method: str, scene_name: str) -> None:
         ("true right" if scene.right is not None else "no true right", truth),
         (f"error, white = {ERROR_FULL_LEVELS}+ levels", error),
         ("red: hole, blue: occluded, yellow: both", masks(right, valid, scene.visible)),
+        ("anaglyph, red-cyan", anaglyph(scene.left, right, RED_CYAN)),
+        (f"{method}, most occluded", close_up(right, scene.visible)),
+        ("the same, true", close_up(truth, scene.visible)),
     )
     write_image(sheet, np.concatenate([captioned(text, image) for text, image in panels], axis=1))
 
@@ -60,6 +66,21 @@ def masks(image: np.ndarray, valid: np.ndarray, visible: np.ndarray) -> np.ndarr
     shown[valid & ~visible] = OCCLUDED
     shown[~valid & ~visible] = BOTH
     return shown
+
+
+def close_up(image: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Enlarge the square of a view (H, W, 3) that holds most of what the left eye does not see.
+
+    It comes back H high and is the same for every method. `visible` is (H, W) bool.
+    """
+    height = image.shape[0]
+    side = max(1, round(CLOSE_UP_SHARE * min(image.shape[:2])))
+    counts = cv2.boxFilter(
+        (~visible).astype(np.float32), -1, (side, side), anchor=(0, 0), normalize=False
+    )[: height - side + 1, : image.shape[1] - side + 1]
+    top, left = np.unravel_index(int(counts.argmax()), counts.shape)
+    part = image[top : top + side, left : left + side]
+    return cv2.resize(part, (height, height), interpolation=cv2.INTER_CUBIC)
 
 
 def captioned(text: str, image: np.ndarray) -> np.ndarray:

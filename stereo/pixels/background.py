@@ -46,12 +46,13 @@ def background_of(valid: np.ndarray, disparity_px: np.ndarray) -> Background:
         for columns, is_there in ((before, before >= 0), (after, after < width))
     )
     is_right = right <= left
+    guard_px = max(1, round(GUARD_SHARE * width))
     with np.errstate(invalid="ignore"):
-        jump = np.abs(left - right) > JUMP_PX
+        # Less is a step of a map in few levels, and both sides are one surface.
+        jump = np.abs(left - right) > max(JUMP_PX, 2 * guard_px)
         limit = np.where(jump & np.isfinite(left + right), (left + right) / 2, np.inf)
     limit = _of_nearest_hole(limit.astype(np.float32), valid)
     behind = valid & (disparity_px <= limit)
-    guard_px = max(1, round(GUARD_SHARE * width))
     near_hole = cv2.dilate((~valid).astype(np.uint8), np.ones((2 * guard_px + 1,) * 2, np.uint8))
     stained = behind & (near_hole > 0) & np.isfinite(limit)
     usable = behind & ~stained

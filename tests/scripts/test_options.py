@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -274,7 +275,9 @@ def test_folder_of_maps_goes_with_a_folder_of_pictures(
         (("--eye", "left"), {"eye": "left", "shift_both": False}),
         (("--eye", "both"), {"eye": "right", "shift_both": True}),
         (("--eye", "right"), {"eye": "right", "shift_both": False}),
-        (("--mask_window", "--convergence", "0.3"), {"mask_window": True, "convergence": 0.3}),
+        (("--mask_window", "--convergence", "0.3"), {"borders": "window", "convergence": 0.3}),
+        (("--borders", "crop"), {"borders": "crop"}),
+        ((), {"borders": "fill"}),
         (
             ("--display_width_cm", "100", "--viewing_distance_cm", "250"),
             {"display_width_cm": 100, "viewing_distance_cm": 250},
@@ -422,6 +425,17 @@ def test_best_places_the_screen_unless_pixels_or_cameras_do() -> None:
         comfort = cli_options.comfort_options(args).comfort
         assert (options.convergence, comfort) == expected, words
         cli_options.baseline_options(args, options)
+
+
+def test_maps_with_fine_edges_are_fitted_unless_told_otherwise() -> None:
+    from stereo.options import preset
+
+    best, given = preset("best"), {"refined_edges": None, "edge_dilation_percent": None}
+    fine = cli_options.fine_edges(Namespace(**given), best)
+    assert (fine.refined_edges, fine.edge_dilation_percent) == (True, 0.2)
+    told = cli_options.fine_edges(Namespace(**given | {"refined_edges": False}), best)
+    assert (told.refined_edges, told.edge_dilation_percent) == (False, 0.2)
+    assert cli_options.fine_edges(Namespace(**given), preset("paper")) == preset("paper")
 
 
 def test_names_and_the_size_of_wiggles_reach_the_files(

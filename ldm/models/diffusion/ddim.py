@@ -10,7 +10,7 @@ from torch import Tensor
 from ldm.models.diffusion.ddim_step import (
     StepOptions,
     draw_noise,
-    keep_known,
+    kept_by_mask,
     noised,
     step_down,
     step_up,
@@ -129,7 +129,7 @@ class DDIMSampler:
         scales = [unconditional_guidance_scale] * total if ucg_schedule is None else ucg_schedule
         require("number of scales in ucg_schedule", len(scales), total)
         led = [Guidance(cond, scale, unconditional_conditioning) for scale in scales][::-1]
-        masked = keep_known(schedule, mask, x0, how.generator)
+        masked = kept_by_mask(schedule, mask, x0, how.generator)
 
         def step(x: Tensor, index: int) -> tuple[Tensor, Tensor]:
             return step_down(self.model, schedule, masked(x, index), led[index], index, how)

@@ -93,21 +93,20 @@ def noised(
     return (alphas.sqrt() * x0 + (1 - alphas).sqrt() * noise).to(x0.dtype)
 
 
-def keep_known(
+def kept_by_mask(
     schedule: DDIMSchedule,
     mask: Tensor | None,
     x0: Tensor | None,
     generator: torch.Generator | None,
 ) -> Callable[[Tensor, int], Tensor]:
-    """Return what puts x0 where the mask is 1, with the noise of a step."""
+    """Return what puts x0 where the mask is 1, at the noise level of a step's index."""
     if mask is None:
         return lambda x, index: x
     if x0 is None:
         raise ValueError("x0: got None, expected latents that the mask keeps")
 
     def masked(x: Tensor, index: int) -> Tensor:
-        known = noised(schedule, x0, [index], draw_noise(x0, generator))
-        return mask * known + (1 - mask) * x
+        return mask * noised(schedule, x0, [index], draw_noise(x0, generator)) + (1 - mask) * x
 
     return masked
 

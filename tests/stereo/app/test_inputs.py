@@ -66,14 +66,18 @@ def test_published_files_come_first_and_other_kinds_are_left_out(tmp_path: Path)
         (tmp_path / name).touch()
     for name in ("512-depth-ema.ckpt", "shapes.safetensors", "shapes-depth.safetensors", "a.txt"):
         (tmp_path / name).touch()
+    for name in ("my-photos", "notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my-photos" / "model_index.json").touch()  # as diffusers saves a model
     assert [each.name for each in list_checkpoints("text", tmp_path)] == [
         "v2-1_768-ema-pruned.safetensors",
         "v2-1_512-ema-pruned.ckpt",
         EMBEDDED_NAME,
+        "my-photos",
         "zoo.safetensors",
     ]
     depth = list_checkpoints("depth", tmp_path)
-    names = ["512-depth-ema.ckpt", EMBEDDED_NAME, "zoo.safetensors"]
+    names = ["512-depth-ema.ckpt", EMBEDDED_NAME, "my-photos", "zoo.safetensors"]
     assert [each.name for each in depth] == names
     assert depth[1].path == tmp_path / "shapes-depth.safetensors"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stereo.cli.job import Models, StereoJob, run
+from stereo.comfort.finish import cropped
 from stereo.comfort.options import ComfortOptions
 from stereo.comfort.window import violation_share, window_strips, window_violations
 from stereo.formats.wiggle import shift_to_right_px
@@ -37,14 +38,14 @@ def moved(view: np.ndarray, by_px: int) -> np.ndarray:
 
 @pytest.fixture
 def best_pair(tiny_model, tiny_dpt, photo):
-    def make(near: np.ndarray, *, mask_window: bool = False, **changes) -> StereoPair:
+    def make(near: np.ndarray, *, borders: str = "fill", **changes) -> StereoPair:
         job = StereoJob(
             "image",
             pictures=[photo],
             disparities=[near],
             options=preset("best", metric_disparity=True, **changes),
             sampling=FEW,
-            comfort=ComfortOptions(mask_window=mask_window),
+            comfort=ComfortOptions(borders=borders),
         )
         return run(job, Models(tiny_model, tiny_dpt))[0]
 
@@ -58,7 +59,8 @@ def test_left_eye_is_made_out_of_the_right_one(best_pair, photo):
     assert np.array_equal(moved(pair.left, 6), moved(pair.right, 0))
     assert np.array_equal(pair.left[55:], pair.right[55:])
     holes = ~pair.valid
-    assert holes[20:50, 30:36].all() and holes.sum() == 30 * 6
+    # And one pixel around them, which the square's rim may stain.
+    assert holes[20:50, 30:36].all() and holes.sum() <= 32 * 8
     # The disparity is the left view's own, and in pixels leads to the right one.
     expected = np.zeros((80, 100))
     expected[20:50, 36:66] = 1
@@ -201,11 +203,35 @@ def test_masked_window(best_pair, eye):
     near[10:30, :20] = 5
     near[40:60, 85:] = 3
     plain = best_pair(near, eye=eye)
-    masked = best_pair(near, eye=eye, mask_window=True)
+    masked = best_pair(near, eye=eye, borders="window")
     assert masked.settings["window_strips_px"] == [5, 3]
     assert not masked.left[:, :5].any() and not masked.right[:, -3:].any()
     assert np.array_equal(masked.left[:, 5:], plain.left[:, 5:])
     assert np.array_equal(masked.right[:, :-3], plain.right[:, :-3])
     assert plain.settings["comfort_report"]["window_violation_percent"] > 0
-    free = best_pair(square_map(), eye=eye, mask_window=True)
+    free = best_pair(square_map(), eye=eye, borders="window")
     assert free.settings["window_strips_px"] == [0, 0] and free.left.any(axis=(0, 2)).all()
+
+
+@pytest.mark.parametrize("eye", ["right", "left"])
+def test_cropped_views_show_what_both_eyes_see_at_their_sides(best_pair, eye):
+    near = square_map() + 3
+    near[:5] = 7
+    whole, pair = (best_pair(near, eye=eye, borders=borders) for borders in ("fill", "crop"))
+    columns = slice(0, 93) if eye == "right" else slice(7, 100)
+    for name in ("left", "right", "disparity", "valid"):
+        expected = getattr(whole, name)[:, columns]
+        assert np.array_equal(getattr(pair, name), expected), name
+    assert pair.valid[:, [0, -1]].all()
+    assert pair.settings["cropped_columns"] == [columns.start, 100 - columns.stop]
+    same = ("disparity_range_px", "scale_percent")
+    assert all(pair.settings[name] == whole.settings[name] for name in same)
+    uncut = best_pair(square_map(), eye=eye, borders="crop")
+    assert uncut.left.shape == (80, 100, 3)
+
+
+def test_a_pair_without_a_common_column_is_refused():
+    views = np.zeros((2, 4, 3), np.uint8)
+    pair = StereoPair(views, views, views[..., 0], np.zeros((2, 4), bool))
+    with pytest.raises(ValueError, match="borders: got 'crop'"):
+        cropped(pair)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stereo.evaluation.sheet import CAPTION_PX, captioned, error_map, masks
+from stereo.evaluation.sheet import CAPTION_PX, captioned, close_up, error_map, masks
 
 
 @pytest.mark.parametrize("width", [96, 256, 512])
@@ -29,3 +29,12 @@ def test_masks_tell_holes_from_occlusion() -> None:
     visible = np.array([[True, True, False, False]])
     shown = masks(image, valid, visible)[0].tolist()
     assert shown == [[30, 30, 30], [220, 60, 40], [50, 90, 220], [230, 200, 60]]
+
+
+def test_the_close_up_shows_the_largest_hole_at_the_sheets_height() -> None:
+    image = np.zeros((40, 64, 3), np.uint8)
+    visible = np.ones((40, 64), bool)
+    visible[20:30, 50:60] = visible[2:4, 2:4] = False
+    image[~visible] = 200
+    shown = close_up(image, visible)
+    assert shown.shape == (40, 40, 3) and (shown > 190).all()

@@ -11,6 +11,7 @@ from stereo.options import preset
 from stereo.pixels.holes import fill_holes, fuse
 from stereo.pixels.inpaint import Guide, right_noise, trust
 from stereo.pixels.right_view import known_cells
+from stereo.pixels.warp import warp_with_disparity
 
 
 def random_case(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -113,6 +114,32 @@ def test_a_picture_of_one_colour_stays_one():
     valid = np.ones((40, 60), bool)
     valid[5:30, 10:45] = False  # wider than half of it
     assert (fill_flat(plain * valid[..., None], valid) == 77).all()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_a_map_that_does_not_fit_the_picture_gives_a_view_all_the_same(seed, height, width):
+    """Edges elsewhere than the picture's, of any size: what was warped stays."""
+    rng = np.random.default_rng(seed)
+    picture = rng.integers(1, 256, (height, width, 3), dtype=np.uint8)
+    steps_px = rng.integers(0, 1 + width // 2, (1 + height // 5, 1 + width // 5))
+    disparity_px = np.kron(steps_px, np.ones((5, 5)))[:height, :width].astype(np.float32)
+    warped, valid, own_px = warp_with_disparity(picture, disparity_px)
+    filled, kept = fill_holes(warped, valid, own_px)
+    assert filled.shape == picture.shape and filled.dtype == np.uint8
+    assert valid[kept].all() and np.array_equal(filled[kept], warped[kept])
+
+
+def test_steps_of_a_map_in_few_levels_are_no_occlusion():
+    """The slivers that they leave on a curved surface take the surface's colour."""
+    columns = np.arange(2048)
+    picture = np.where((columns < 1200)[:, None], 220, 30) * np.ones((8, 1, 3))
+    steps_px = np.floor((1200 - columns) / 60) * 4 + 40
+    disparity_px = np.tile(np.where(columns < 1200, steps_px, 0), (8, 1)).astype(np.float32)
+    warped, valid, own_px = warp_with_disparity(picture.astype(np.uint8), disparity_px)
+    slivers = ~valid[:, :1100]
+    assert slivers.sum() > 100
+    assert (fill_holes(warped, valid, own_px)[0][:, :1100][slivers] == 220).all()
 
 
 def test_a_cell_with_any_hole_is_not_known():
