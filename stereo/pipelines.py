@@ -79,7 +79,7 @@ def text_to_stereo(
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
-    """Make stereo pairs from a prompt (T2SI): the right view branches off the left one's trajectory.
+    """Make stereo pairs from a prompt (T2SI); the right view branches off the left one's path.
 
     Args:
         model: 4-channel Stable Diffusion (`stereo.load_model("text")`).
