@@ -79,15 +79,11 @@ def text_to_stereo(
     disparity: np.ndarray | None = None,
     on_step: OnStep | None = None,
 ) -> list[StereoPair]:
-    """Make stereo pairs from a prompt (T2SI).
-
-    The left view is denoised alone, its picture gives the disparity, and the right view branches
-    off the same trajectory.
+    """Make stereo pairs from a prompt (T2SI); the right view branches off the left one's path.
 
     Args:
         model: 4-channel Stable Diffusion (`stereo.load_model("text")`).
-        depth_model: a network or any function from (H, W, 3) uint8 to disparity (H, W), near =
-            large; looks at the left pictures; None where `disparity` is given.
+        depth_model: a network or function, (H, W, 3) uint8 -> (H, W); None with `disparity`.
         prompt: what to show.
         options: of the stereo method.
         sampling: steps, guidance, size, seed, number of samples.
