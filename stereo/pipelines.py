@@ -17,6 +17,7 @@ from stereo.depth.disparity import (
     photo_disparity,
     predict_disparity,
     preprocessing_of,
+    stack_maps,
 )
 from stereo.depth.parallax import (
     disparity_pixels,
@@ -292,9 +293,3 @@ def _view_depths(maps: Tensor, size: tuple[int, int], options: StereoOptions) ->
     )
     relative = normalise(resize_to_latents(maps, size))
     return depth_conditions(relative, latent_shift(cells, options), options)
-
-
-def stack_maps(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
-    """Turn maps (H, W) into (n, H, W) float32 on the device."""
-    stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
-    return torch.stack(stack).to(device)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ORDER = """
 stereo.camera
 dpt | stereo.options stereo.pair stereo.noise
-stereo.images
+stereo.images stereo.fit
 ldm
 stereo.runtime
 stereo.method

@@ -10,7 +10,8 @@ import numpy as np
 
 from stereo.app.settings import MEGABYTE, Limits
 from stereo.depth.maps import read_disparity
-from stereo.images import Fit, read_image
+from stereo.fit import Fit
+from stereo.images import read_image
 from stereo.options import MapKind
 
 # Folders beside those of uploads.

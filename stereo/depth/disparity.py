@@ -11,7 +11,8 @@ from torch import Tensor
 from dpt.models import DPTDepthModel
 from dpt.transforms import network_input, network_resize
 from stereo.depth.kinds import KINDS
-from stereo.images import Fit, ImageLike, to_rgb
+from stereo.fit import Fit
+from stereo.images import ImageLike, to_rgb
 from stereo.options import StereoOptions, Task
 
 PictureToDisparity = Callable[[np.ndarray], np.ndarray]
@@ -250,3 +251,9 @@ def preprocessing_of(options: StereoOptions, task: Task) -> Preprocessing:
     if not options.published_bookkeeping or task == "depth":
         return "dpt"
     return "published-photo" if task == "image" else "published"
+
+
+def stack_maps(maps: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Turn maps (H, W) into (n, H, W) float32 on the device."""
+    stack = [torch.from_numpy(np.ascontiguousarray(one, dtype=np.float32)) for one in maps]
+    return torch.stack(stack).to(device)

@@ -8,7 +8,8 @@ import torch
 
 from stereo.depth.disparity import check_disparity, check_proportions
 from stereo.depth.map_files import read_stored
-from stereo.images import MAX_MEGAPIXELS, Fit
+from stereo.fit import Fit
+from stereo.images import MAX_MEGAPIXELS
 from stereo.method.shift import fill_with_background
 from stereo.options import MapKind
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stereo.evaluation.datasets.scene import Scene
-from stereo.images import Fit, square_fit
+from stereo.fit import Fit, square_fit
 from stereo.pixels.warp import warp_right
 
 CROPS = ("auto", "square", "none")

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
-from stereo.images import (
+from stereo.fit import (
     Fit,
     covering_fit,
     multiple_fit,

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ldm.models.diffusion.ddpm import LatentDiffusion
 from stereo.depth.parallax import pixels_to_cells
-from stereo.images import Fit
+from stereo.fit import Fit
 from stereo.method.denoise import LeftBranch
 from stereo.method.latent_shift import latent_shift
 from stereo.method.run import Run

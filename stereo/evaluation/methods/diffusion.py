@@ -7,7 +7,7 @@ import numpy as np
 from stereo import pipelines
 from stereo.evaluation.methods.models import Models
 from stereo.evaluation.methods.rendering import Rendering, RenderingTask
-from stereo.images import Fit
+from stereo.fit import Fit
 from stereo.options import NullTextOptions, StereoOptions
 from stereo.pixels.codec import whole_fit
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from stereo.app.preview import PairPreview, draw_latents, fit_colours
-from stereo.images import Fit, read_image
+from stereo.fit import Fit
+from stereo.images import read_image
 from stereo.pixels.codec import encode
 from tests.stereo.app.test_inputs import ROOT
 
