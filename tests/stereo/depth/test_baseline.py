@@ -75,7 +75,7 @@ def test_a_pair_has_the_shifts_of_its_cameras_and_says_so(tiny_model):
     job = StereoJob(
         "image",
         pictures=[IMAGE],
-        options=preset("best", edge_dilation_percent=0.0),
+        options=preset("best", edge_dilation_percent=0.0, convergence=0.0),
         sampling=FEW,
         baseline=BaselineOptions(10.0, convergence_m=4.0),
         focal_widths=0.75,
