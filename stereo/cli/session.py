@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from stereo.runtime.models import Task
 
 SEEDS = 2**32
-SHAPES_ONLY = (
-    "the embedded depth network knows procedural scenes only; for photographs: python -m "
-    "stereo.fetch depth-anything-v2-small, then --depth_model depth-anything-v2-small"
-)
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +84,6 @@ class Session:
         from ldm.stored import checkpoint_digest
         from stereo.cli.job import Models, StereoJob
         from stereo.depth.loading import (
-            EMBEDDED,
             check_metric,
             depth_digest,
             find_depth_checkpoint,
@@ -106,8 +101,6 @@ class Session:
         check_metric(self._baseline, depth_file)
         if depth_file and depth_file.is_dir():
             self._stereo = options.fine_edges(args, self._stereo)
-        if task == "image" and depth_file == EMBEDDED and args.disparity is None:
-            log.warning("%s", SHAPES_ONLY)
         self._files = {"depth_model": depth_file, "ckpt": ckpt, "vae": vae}
         self._team = Team(devices=self._batch.devices, device=args.device)
         model = models.load_model(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ARGUMENT = "depthmodel_path"
 PUBLISHED = ("dpt_hybrid-midas-501f0c75", "dpt_large-midas-2f21e586")
 EMBEDDED = ROOT / MIDAS_MODELS / "shapes-dpt.safetensors"
+FOR_PHOTOS = "depth-anything-v2-small, then --depth_model depth-anything-v2-small"
 
 
 def find_depth_checkpoint(given: Path | str | None = None) -> Path:
@@ -33,7 +34,7 @@ def find_depth_checkpoint(given: Path | str | None = None) -> Path:
         ValueError: when the name cannot be one.
     """
     if given is None:
-        return find_file(PUBLISHED, EMBEDDED)
+        return find_file(PUBLISHED, EMBEDDED, FOR_PHOTOS)
     place = find_given(given, ARGUMENT)
     return _checked(place) if place.is_dir() else place
 

@@ -112,8 +112,11 @@ def find_vae(vae: Path | None) -> Path | None:
     return None if vae is None else find_given(vae, "vae")
 
 
-def find_file(published: tuple[str, ...], embedded: Path) -> Path:
-    """Return the first published file that lies beside the embedded one, else that."""
+def find_file(published: tuple[str, ...], embedded: Path, better: str | None = None) -> Path:
+    """Return the first published file that lies beside the embedded one, else that.
+
+    `better` is what the log tells to fetch; None is the first published file.
+    """
     folder = embedded.parent
     for stem in published:
         for suffix in (".safetensors", ".ckpt", ".pt"):
@@ -123,10 +126,10 @@ def find_file(published: tuple[str, ...], embedded: Path) -> Path:
                 return path
     known = find_known(published[0])
     log.info(
-        "no published checkpoint in %s/: using the embedded Shapes model, which knows drawn scenes "
-        "of 256 px; real weights: python -m stereo.fetch %s",
+        "no published checkpoint in %s/: using the embedded Shapes model, which knows procedural "
+        "scenes of 256 px only; real weights: python -m stereo.fetch %s",
         folder.name,
-        known and known.fetch,
+        better or (known and known.fetch),
     )
     return embedded
 

@@ -294,7 +294,10 @@ def test_best_warps_what_the_left_view_shows_and_invents_only_the_rest(
     assert np.array_equal(pair.right[22:48, 26:52], pair.left[22:48, 32:58])
     assert np.array_equal(pair.right[55:], pair.left[55:])
     holes = ~pair.valid
-    assert holes[20:50, 54:60].all() and holes.sum() == 30 * 6
+    assert holes[20:50, 54:60].all()
+    # Beside a hole a pixel that the object's rim has stained is invented, too, and nothing else.
+    holes[19:51, 53:61] = False
+    assert not holes.any()
     assert pair.right[22:48, 54:60].std() > 0
 
 

@@ -29,7 +29,7 @@ def test_help_needs_no_torch():
     ("arguments", "reason"),
     [
         (["--size", "100"], "argument --size: got 100, expected a multiple of 64"),
-        (["--steps", "0"], "argument --steps: got 0, expected 1 or more"),
+        (["--steps", "0"], "argument --steps: got 0, expected 1 to 100000"),
         (["--steps", "1000"], "steps: got 1000, expected 1 to 500"),
         (["--workflow", "video"], "argument --workflow: invalid choice: 'video'"),
         (["--device", "abacus"], "device: got 'abacus', expected"),

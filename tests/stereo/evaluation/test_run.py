@@ -37,7 +37,7 @@ def test_whole_run(finished: Path) -> None:
     assert mean["metrics"]["psnr"] == pytest.approx(expected, abs=1e-5)
     assert mean["counts"]["psnr"] == mean["scenes"] == 2
     with Image.open(finished / "sheets" / "telea" / "Bike-perfect.png") as sheet:
-        assert sheet.size[0] == 5 * 64
+        assert sheet.size[0] == 8 * 64
     assert not [path for path in finished.rglob("*") if is_partial(path)]
     (commit,) = {
         read_json(path, {})["git_commit"] for path in (finished / "views").rglob("*t.json")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from stereo.options import SamplingOptions
+from stereo.options import SamplingOptions, preset
 from stereo.pipelines import images_to_stereo, text_to_stereo
 from stereo.runtime import speed
 from stereo.runtime.prepacked import PackedConv2d
@@ -96,7 +96,7 @@ def test_the_warm_up_sees_what_the_first_step_sees(tiny_model, tiny_dpt, task, s
     else:
         photos = [np.zeros((64, 64, 3), np.uint8)] * 2
         one = replace(sampling, samples=1)
-        images_to_stereo(tiny_model, tiny_dpt, photos, [0, 1], sampling=one)
+        images_to_stereo(tiny_model, tiny_dpt, photos, [0, 1], options=preset("best"), sampling=one)
     hook.remove()
     assert len(seen[0]) == 2 and seen[:2] == seen[2:4]
 
