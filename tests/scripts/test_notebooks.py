@@ -56,7 +56,7 @@ def test_text_workflow(tmp_path: Path) -> None:
     assert (tmp_path / "00000_LRF.png").is_file()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "quick"),
     [

@@ -60,6 +60,9 @@ def test_updates_say_stage_share_and_preview(desk: Desk, workflow: Workflow) -> 
     assert (update.words, update.share, update.detail) == ("Left view", 0.25, "step 1 of 4")
     assert update.left.startswith("data:image/png;base64,")
     assert update.right is None
+    workflow.free = True
+    workflow.step.release()
+    wait_for_end(job)
 
 
 def test_cancelling_stops_at_the_next_step_and_leaves_nothing(
