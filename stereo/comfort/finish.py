@@ -62,8 +62,12 @@ def cropped(pair: StereoPair) -> StereoPair:
         raise ValueError(f"borders: got 'crop', but all of the {width} columns come into view")
     columns = slice(first, width - last)
     right_px = pair.right_disparity
-    return StereoPair(
-        *(values[:, columns] for values in (pair.left, pair.right, pair.disparity, pair.valid)),
-        {**pair.settings, "cropped_columns": [first, last]},
-        None if right_px is None else right_px[:, columns],
+    return replace(
+        pair,
+        left=pair.left[:, columns],
+        right=pair.right[:, columns],
+        disparity=pair.disparity[:, columns],
+        valid=pair.valid[:, columns],
+        right_disparity=None if right_px is None else right_px[:, columns],
+        settings={**pair.settings, "cropped_columns": [first, last]},
     )
