@@ -24,7 +24,8 @@ def test_a_wrong_end_is_seen(tmp_path: Path) -> None:
     assert fault(Case(line, (BAD,), ("img_path: no such file", "nowhere.png")), tmp_path) is None
     assert "ended with 2" in fault(Case(line, (DONE,)), tmp_path)
     assert "does not say ['prompt']" in fault(Case(line, (BAD,), ("prompt",)), tmp_path)
-    assert "ended with None" in fault(Case("app.py --port 7999", (BAD,), limit_s=0.2), tmp_path)
+    endless = Case("txt2stereoimg.py --device cpu --steps 500", (BAD,), limit_s=0.2)
+    assert "ended with None" in fault(endless, tmp_path)
 
 
 def test_a_table_is_read() -> None:
