@@ -1,23 +1,20 @@
-"""The files of a diffusers folder: which there are, which are taken, and that they lie inside.
+"""The weights of a diffusers folder: which files there are, and which are taken.
 
-A folder is untrusted like any file: configurations are read as plain JSON, weights without running
-anything, and nothing outside is read, but for what the Hugging Face cache links to inside itself.
+They are read without running anything.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from dpt.weights import is_mapped, read_tensors
+from ldm.untrusted_folder import UntrustedFolder
 
 INDEX = "model_index.json"
-EXPECTED = "expected a Stable Diffusion folder as diffusers saves it, or a single file"
-MAX_JSON_BYTES = 2**24
 WHOLE = re.compile(r"(?:diffusion_)?(?:pytorch_)?model(?:\.(\w+))?\.(safetensors|bin)")
 SHARDED = re.compile(
     r"(?:diffusion_)?(?:pytorch_)?model\.(safetensors|bin)\.index(?:\.(\w+))?\.json"
@@ -28,44 +25,12 @@ VARIANTS = (None, "fp16", "bf16", "fp32")
 
 
 @dataclass(frozen=True)
-class DiffusersFolder:
+class DiffusersFolder(UntrustedFolder):
     """A folder that a pipeline or one of its parts was saved to."""
 
-    path: Path
-
-    def file(self, *place: str) -> Path:
-        """Return a file of the folder.
-
-        Raises:
-            FileNotFoundError: It is not there.
-            ValueError: It is a link to somewhere else, or no file.
-        """
-        path = self.path.joinpath(*place)
-        if not path.exists():
-            raise FileNotFoundError(f"{self.path}: {'/'.join(place)} is missing; {EXPECTED}")
-        if not any(path.resolve().is_relative_to(root) for root in self._roots()):
-            raise ValueError(f"{self.path}: {'/'.join(place)} is a link that leads out of it")
-        if not path.is_file():
-            raise ValueError(f"{self.path}: {'/'.join(place)} is no file; {EXPECTED}")
-        return path
-
-    def read_json(self, *place: str) -> dict[str, Any]:
-        """Return a JSON file's keys and values.
-
-        Raises:
-            FileNotFoundError: It is not there.
-            ValueError: It is something else.
-        """
-        path, name = self.file(*place), "/".join(place)
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ValueError(f"{self.path}: {name} is larger than any configuration")
-        try:
-            found = json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{self.path}: {name} is no JSON ({error})") from error
-        if not isinstance(found, dict):
-            raise ValueError(f"{self.path}: {name} holds no keys and values")
-        return found
+    expected: ClassVar[str] = (
+        "expected a Stable Diffusion folder as diffusers saves it, or a single file"
+    )
 
     def weight_files(self, *part: str) -> list[Path]:
         """Return the files that a part's weights are read from: several where it is sharded.
@@ -85,7 +50,7 @@ class DiffusersFolder:
                 found.append((sharded[1] == "bin", _rank(sharded[2]), True, name))
         if not found:
             place = "/".join(part) or "the folder"
-            raise FileNotFoundError(f"{self.path}: no weights in {place}; {EXPECTED}")
+            raise FileNotFoundError(f"{self.path}: no weights in {place}; {self.expected}")
         _, _, is_index, name = min(found)
         names = self._shards(*part, name) if is_index else [name]
         return [self.file(*part, name) for name in names]
@@ -104,14 +69,6 @@ class DiffusersFolder:
         if not names or not all(SHARD.fullmatch(name) for name in names):
             raise ValueError(f"{self.path}: {'/'.join(place)} lists no files of that folder")
         return sorted(names)
-
-    def _roots(self) -> list[Path]:
-        """Return where files may lie: in the folder, and if it is a cached one, in its blobs."""
-        root = self.path.resolve()
-        snapshots = next((p for p in (root, *root.parents) if p.parent.name == "snapshots"), None)
-        repository = snapshots and snapshots.parent.parent
-        cached = repository is not None and repository.name.startswith("models--")
-        return [root, repository / "blobs"] if cached else [root]
 
 
 def is_diffusers_folder(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from dpt.weights import is_mapped, read_tensors
-from ldm.diffusers_folder import EXPECTED, INDEX, is_diffusers_folder
+from ldm.diffusers_folder import INDEX, DiffusersFolder, is_diffusers_folder
 from ldm.diffusers_layout import folder_files, read_pipeline, read_vae
 from ldm.files import file_digest
 from ldm.known_files import ROOT, describe_missing
@@ -49,7 +49,9 @@ def read_stored(path: Path) -> Stored:
     """
     if path.is_dir():
         if not is_diffusers_folder(path):
-            raise ValueError(f"{path}: this is a folder without {INDEX}; {EXPECTED}")
+            raise ValueError(
+                f"{path}: this is a folder without {INDEX}; {DiffusersFolder.expected}"
+            )
         found = read_pipeline(path)
         return Stored(path, found.tensors, found.mapped, found.config)
     if not path.exists():

@@ -6,7 +6,6 @@ packages are imported when they are needed.
 
 import importlib
 import inspect
-import json
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ldm.untrusted_folder import UntrustedFolder
 from stereo.depth.kinds import KINDS, DepthMap, Kind, to_disparity
 
 CONFIG, MOGE_WEIGHTS = "config.json", "model.pt"
@@ -100,12 +100,13 @@ def network_name(folder: Path) -> str:
     Raises:
         ValueError: when it holds none, or links to files elsewhere.
     """
-    _check_links(folder)
+    untrusted = UntrustedFolder(folder)
+    _check_links(untrusted)
     if not (folder / CONFIG).is_file():
         if (folder / MOGE_WEIGHTS).is_file():
             return "moge"
         raise ValueError(f"{folder}: holds no {CONFIG}; expected a folder of a depth network")
-    config = _read_config(folder / CONFIG)
+    config = _read_config(untrusted)
     name = _name_in(config)
     if name not in KINDS:
         raise ValueError(f"{folder}: holds {name!r}; expected one of {', '.join(KINDS)}")
@@ -187,22 +188,15 @@ def _parts(config: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for part in config.values() if isinstance(part, dict)]
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(folder: UntrustedFolder) -> dict[str, Any]:
     try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ValueError("too large")
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: is no JSON configuration") from error
-    if not isinstance(config, dict):
-        raise ValueError(f"{path}: is no JSON configuration")
-    return config
+        return folder.read_json(CONFIG, most_bytes=MAX_CONFIG_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{folder.path / CONFIG}: is no JSON configuration") from error
 
 
-def _check_links(folder: Path) -> None:
-    """Raise ValueError for links out of the folder; snapshots of the hub's cache link to blobs."""
-    is_snapshot = folder.parent.name == "snapshots"
-    root = (folder.parents[1] if is_snapshot else folder).resolve()
-    for path in folder.iterdir():
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
+def _check_links(folder: UntrustedFolder) -> None:
+    """Raise ValueError for links out of the folder, as packages would follow them."""
+    for path in folder.path.iterdir():
+        if not folder.holds(path):
             raise ValueError(f"{path}: links out of its folder")
