@@ -68,8 +68,6 @@ def load_model(
 ) -> "LatentDiffusion":
     """Load Stable Diffusion for a workflow, ready to run.
 
-    On a CPU the process then keeps freed memory for the next step (`stereo.runtime.heap`).
-
     Args:
         task: `text` and `image` take 4-channel models, `depth` a depth-conditioned one.
         ckpt: checkpoint; None finds one (`find_checkpoint`).

@@ -10,6 +10,7 @@ from torch import nn
 
 from ldm.modules.attention import BasicTransformerBlock, FeedForward
 from ldm.modules.diffusionmodules.unet_blocks import ResBlock
+from stereo.runtime.heap import hold_freed_memory
 from stereo.runtime.offload import offload
 from stereo.runtime.prepacked import is_packed, pack
 from stereo.runtime.step_cache import StepCache
@@ -37,7 +38,12 @@ def prepare(
     compiled: bool,
     offloaded: bool,
 ) -> None:
-    """Do what `--offload` and `--compile` ask for, for a workflow with these sampling options."""
+    """Do what `--offload` and `--compile` ask for, for a workflow with these sampling options.
+
+    On a CPU the process keeps freed memory for the next step from here on (`stereo.runtime.heap`).
+    """
+    if model.device.type == "cpu":
+        hold_freed_memory()
     if offloaded:
         offload(model, depth_model)
     if compiled:
