@@ -117,8 +117,7 @@ def seeded_noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
 def derived_seed(seed: int, use: str) -> int:
     """Return the seed in [0, 2**32) of another use of `seed`, as "holes".
 
-    It is hashed: PyTorch's CPU generator looks at the lowest 32 bits of a seed alone, so no
-    offset leads out of the range of other seeds.
+    It is hashed, as no offset leads out of the range of other seeds (`stereo.options.SEEDS`).
     """
     digest = hashlib.sha256(f"{seed}\n{use}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:4], "big")

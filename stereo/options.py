@@ -23,6 +23,8 @@ SIZE_MULTIPLE_PX = 64
 MAX_SIDE_PX = 8192
 # Largest shift, in percent of the width.
 MAX_SCALE_PERCENT = 50.0
+# PyTorch's CPU generator looks at the lowest 32 bits of a seed.
+SEEDS = 2**32
 # One degree in front of and behind the display that `stereo.comfort` takes for granted.
 COMFORTABLE_PERCENT = (2.0411941916412424, 2.0395916301155426)
 
@@ -180,7 +182,7 @@ class SamplingOptions:
         high=100,
     )
     eta: float = option(0.0, "DDIM's eta, the share of fresh noise per step", low=0, high=1)
-    seed: int = option(42, "seed of the first sample's start noise", low=0, high=2**32 - 1)
+    seed: int = option(42, "seed of the first sample's start noise", low=0, high=SEEDS - 1)
     samples: int = option(1, "pairs at a time", low=1, high=1024)
     height_px: int | None = option(None, "height", low=SIZE_MULTIPLE_PX, high=MAX_SIDE_PX)
     width_px: int | None = option(None, "width", low=SIZE_MULTIPLE_PX, high=MAX_SIDE_PX)

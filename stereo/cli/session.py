@@ -19,14 +19,12 @@ from stereo.cli.inputs import Item
 from stereo.cli.progress import ProgressBar
 from stereo.cli.results import Results
 from stereo.cli.shards import Team
-from stereo.options import NullTextOptions, SamplingOptions
+from stereo.options import SEEDS, NullTextOptions, SamplingOptions
 
 if TYPE_CHECKING:
     from stereo.cli.job import StereoJob
     from stereo.pair import StereoPair
     from stereo.runtime.models import Task
-
-SEEDS = 2**32
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,7 @@ from shapes.report.asks import Ask, single_asks
 from shapes.report.bench import Bench, Settings
 from shapes.report.generate import Sampling
 from shapes.report.judge import GRID, SHAPE_NAMES
-from shapes.world.materials import COLOURS
-
-SIDE = 64
-GREY = (128, 128, 128)
+from tests.shapes.report.pictures import SIDE, picture
 
 
 class SquareJudge(torch.nn.Module):
@@ -27,20 +24,6 @@ class SquareJudge(torch.nn.Module):
         logits[:, 0, middle, middle] = -9.0
         logits[:, 1 + SHAPE_NAMES.index("sphere"), middle, middle] = 9.0
         return logits
-
-
-def paint(colour: str) -> tuple[int, ...]:
-    return tuple(round(255 * part) for part in COLOURS[colour])
-
-
-def picture(*patches: tuple[str, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Paint upright patches of a colour on grey; returns the image and where they are."""
-    image = np.full((SIDE, SIDE, 3), GREY, np.uint8)
-    mask = np.zeros((SIDE, SIDE), bool)
-    for colour, columns in patches:
-        image[16:48, columns] = paint(colour)
-        mask[16:48, columns] = True
-    return image, mask
 
 
 def test_random_pictures_score_low(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

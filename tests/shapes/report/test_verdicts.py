@@ -1,6 +1,5 @@
 """Verdicts of pictures whose answer is known."""
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,26 +10,9 @@ from shapes.report.judge_training import (
     choose_seeds,
 )
 from shapes.report.verdicts import colour_places, dominant_colour, shows_pair
-from shapes.world.materials import COLOURS
 from shapes.world.scenes import render_views
 from shapes.world.seeds import HELD_OUT_FIRST_SEED
-
-SIDE = 64
-GREY = (128, 128, 128)
-
-
-def paint(colour: str) -> tuple[int, ...]:
-    return tuple(round(255 * part) for part in COLOURS[colour])
-
-
-def picture(*patches: tuple[str, slice]) -> tuple[np.ndarray, np.ndarray]:
-    """Paint upright patches of a colour on grey; returns the image and where they are."""
-    image = np.full((SIDE, SIDE, 3), GREY, np.uint8)
-    mask = np.zeros((SIDE, SIDE), bool)
-    for colour, columns in patches:
-        image[16:48, columns] = paint(colour)
-        mask[16:48, columns] = True
-    return image, mask
+from tests.shapes.report.pictures import paint, picture
 
 
 def test_dominant_colour_counts_the_object_alone():
