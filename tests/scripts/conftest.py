@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from stereo.cli.command import LOGGERS, run
@@ -104,7 +105,7 @@ def workflows(monkeypatch: pytest.MonkeyPatch) -> Workflows:
     model = SimpleNamespace(
         image_size=8,
         downsample_factor=8,
-        device="cpu",
+        device=torch.device("cpu"),
         dtype="torch.float32",
         guidance_scale=None,
     )
